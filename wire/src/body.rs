@@ -1,0 +1,367 @@
+//! What the gateway reads of a request's JSON body, and the few edits it makes in it.
+//!
+//! A body is validated whole but never taken apart: [`parse`] remembers where the members it may have to change are
+//! written, and [`render`] splices there. Key order, numbers, spacing and unknown members reach the provider as sent.
+
+mod render;
+
+use std::ops::Range;
+
+use serde::de::IgnoredAny;
+
+use crate::json::{self, Member};
+
+pub use render::{Edit, render};
+
+/// How deep arrays and objects may nest, the outermost object included.
+pub const MAX_DEPTH: usize = 128;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What the gateway needs to know of a request, and where in the body it is written. It belongs to the body it was
+/// parsed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// `model`; none if it is absent or null.
+    pub model: Option<String>,
+    /// `stream`; false if it is absent or null.
+    pub stream: bool,
+    /// Whether the client asked for the usage chunk: `stream_options.include_usage` is true.
+    pub include_usage: bool,
+    /// `max_completion_tokens`, else `max_tokens`: tokens per choice.
+    pub max_output_tokens: Option<u64>,
+    /// `n`, the number of answers asked for; at least 1, which is the default.
+    pub choices: u32,
+    /// Whether `tools` is a list with something in it.
+    pub has_tools: bool,
+    places: Places,
+}
+
+/// Where the members that can be edited are: byte ranges of the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Places {
+    outer: Inside,
+    model_value: Option<Range<usize>>,
+    stream_options: StreamOptions,
+    max_tokens_key: Option<Range<usize>>,
+    max_completion_tokens_key: Option<Range<usize>>,
+}
+
+/// Where a member can be added to an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inside {
+    /// The index just after the opening brace.
+    start: usize,
+    is_empty: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum StreamOptions {
+    Absent,
+    Null(Range<usize>),
+    Object {
+        inside: Inside,
+        include_usage_value: Option<Range<usize>>,
+    },
+}
+
+/// Why a body was refused. Every one is the caller's mistake: HTTP 400.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// Nothing, or nothing but white space.
+    #[error("The request has no body. Send a JSON object.")]
+    Empty,
+    /// Not UTF-8 from byte `at` on (counted from 0).
+    #[error(
+        "The body is not UTF-8: byte {at} is not part of a valid character. JSON must be sent as UTF-8."
+    )]
+    NotUtf8 {
+        /// The index of the first bad byte.
+        at: usize,
+    },
+    /// A UTF-8 byte order mark, which RFC 8259 section 8.1 forbids.
+    #[error(
+        "The body starts with a byte order mark, which JSON does not allow. Save or send it as UTF-8 without BOM."
+    )]
+    Bom,
+    /// Brackets nest deeper than [`MAX_DEPTH`].
+    #[error("The body nests arrays and objects more than {max} deep. Flatten it.")]
+    TooDeep {
+        /// The deepest nesting that is taken.
+        max: usize,
+    },
+    /// Not JSON, found out at `line` and `column` (counted from 1).
+    #[error("The body is not valid JSON: {reason} at line {line}, column {column}.")]
+    NotJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1; 0 if the mistake is the line's end.
+        column: usize,
+        /// What the parser missed or met.
+        reason: String,
+    },
+    /// JSON, but not an object.
+    #[error("The body must be a JSON object, but it is {found}.")]
+    NotObject {
+        /// What it is instead, with its article.
+        found: &'static str,
+    },
+    /// A key that the gateway acts on is given twice, so that gateway and provider could read different values.
+    #[error("The body gives `{key}` more than once. Send it once.")]
+    DuplicateKey {
+        /// The key.
+        key: &'static str,
+    },
+    /// A value that the gateway acts on is of another type.
+    #[error("`{key}` must be {expected}.")]
+    WrongType {
+        /// The key.
+        key: &'static str,
+        /// What it must be, with its article.
+        expected: &'static str,
+    },
+}
+
+/// Reads a request body in one shallow pass, linear in its length and without copying it; all of it is validated as
+/// JSON and UTF-8.
+///
+/// # Errors
+/// Whatever would let the gateway and a provider disagree about what was asked: see [`BodyError`].
+pub fn parse(body: &[u8]) -> Result<Head, BodyError> {
+    let text = check_text(body)?;
+    let mut found = Found::default();
+    if let Err(error) = json::members(text, |member| found.note(member)) {
+        return Err(explain(text, &error));
+    }
+    found.into_head(text)
+}
+
+/// Checks all that must hold before a JSON parser may see the body.
+fn check_text(body: &[u8]) -> Result<&str, BodyError> {
+    if body.starts_with(BYTE_ORDER_MARK) {
+        return Err(BodyError::Bom);
+    }
+    let text = std::str::from_utf8(body).map_err(|error| BodyError::NotUtf8 {
+        at: error.valid_up_to(),
+    })?;
+    if text.trim_ascii().is_empty() {
+        return Err(BodyError::Empty);
+    }
+    if json::is_deeper_than(body, MAX_DEPTH) {
+        return Err(BodyError::TooDeep { max: MAX_DEPTH });
+    }
+    Ok(text)
+}
+
+/// Says what is wrong with a text that is not an object: a value of another kind, or no JSON at all.
+fn explain(text: &str, error: &serde_json::Error) -> BodyError {
+    let found = match text.trim_ascii().bytes().next() {
+        Some(b'[') => Some("an array"),
+        Some(b'"') => Some("a string"),
+        Some(b'n') => Some("null"),
+        Some(b't' | b'f') => Some("a boolean"),
+        Some(b'-' | b'0'..=b'9') => Some("a number"),
+        _ => None,
+    };
+    let Some(found) = found else {
+        return not_json(error);
+    };
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => BodyError::NotObject { found },
+        Err(error) => not_json(&error),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> BodyError {
+    let (line, column) = (error.line(), error.column());
+    let full = error.to_string();
+    // serde_json ends its messages with the place, which is told apart here.
+    let place = format!(" at line {line} column {column}");
+    BodyError::NotJson {
+        line,
+        column,
+        reason: full.strip_suffix(&place).unwrap_or(&full).to_owned(),
+    }
+}
+
+/// The members that matter, as they are written.
+#[derive(Default)]
+struct Found<'a> {
+    members: usize,
+    model: Option<&'a str>,
+    stream: Option<&'a str>,
+    stream_options: Option<&'a str>,
+    max_tokens: Option<Written<'a>>,
+    max_completion_tokens: Option<Written<'a>>,
+    n: Option<&'a str>,
+    tools: Option<&'a str>,
+    repeated: Option<&'static str>,
+}
+
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+impl<'a> Found<'a> {
+    fn note(&mut self, member: Member<'a>) {
+        self.members += 1;
+        let value = member.value;
+        let written = Written {
+            key: member.key_token,
+            value,
+        };
+        let (key, earlier) = match member.key.as_ref() {
+            "model" => ("model", self.model.replace(value).is_some()),
+            "stream" => ("stream", self.stream.replace(value).is_some()),
+            "stream_options" => (
+                "stream_options",
+                self.stream_options.replace(value).is_some(),
+            ),
+            "max_tokens" => ("max_tokens", self.max_tokens.replace(written).is_some()),
+            "max_completion_tokens" => (
+                "max_completion_tokens",
+                self.max_completion_tokens.replace(written).is_some(),
+            ),
+            "n" => ("n", self.n.replace(value).is_some()),
+            "tools" => ("tools", self.tools.replace(value).is_some()),
+            _ => return,
+        };
+        if earlier {
+            self.repeated.get_or_insert(key);
+        }
+    }
+
+    fn into_head(self, text: &str) -> Result<Head, BodyError> {
+        if let Some(key) = self.repeated {
+            return Err(BodyError::DuplicateKey { key });
+        }
+        let (stream_options, include_usage) = read_stream_options(text, self.stream_options)?;
+        let limit = |key, written: Option<Written<'a>>| {
+            read_count(key, written.map_or("null", |written| written.value))
+        };
+        let max_tokens = limit("max_tokens", self.max_tokens)?;
+        let max_completion_tokens = limit("max_completion_tokens", self.max_completion_tokens)?;
+        Ok(Head {
+            model: read_model(self.model)?,
+            stream: read_flag("stream", self.stream)?,
+            include_usage,
+            max_output_tokens: max_completion_tokens.or(max_tokens),
+            choices: read_choices(self.n)?,
+            has_tools: self
+                .tools
+                .is_some_and(|tools| tools.starts_with('[') && json::is_filled(tools)),
+            places: Places {
+                outer: inside(text, text, self.members),
+                model_value: self.model.map(|value| place(text, value)),
+                stream_options,
+                max_tokens_key: self.max_tokens.map(|written| place(text, written.key)),
+                max_completion_tokens_key: self
+                    .max_completion_tokens
+                    .map(|written| place(text, written.key)),
+            },
+        })
+    }
+}
+
+/// The byte range of `part`, which is a slice of `text`.
+fn place(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - text.as_ptr() as usize;
+    start..start + part.len()
+}
+
+/// Where members can be added to `object`, which is a slice of `text`, or all of it with space around.
+fn inside(text: &str, object: &str, members: usize) -> Inside {
+    Inside {
+        start: place(text, object.trim_ascii_start()).start + 1,
+        is_empty: members == 0,
+    }
+}
+
+fn read_model(value: Option<&str>) -> Result<Option<String>, BodyError> {
+    match value {
+        None | Some("null") => Ok(None),
+        Some(value) => json::string(value).map(Some).ok_or(BodyError::WrongType {
+            key: "model",
+            expected: "a string",
+        }),
+    }
+}
+
+fn read_flag(key: &'static str, value: Option<&str>) -> Result<bool, BodyError> {
+    match value {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(BodyError::WrongType {
+            key,
+            expected: "true, false or null",
+        }),
+    }
+}
+
+fn read_count(key: &'static str, value: &str) -> Result<Option<u64>, BodyError> {
+    if value == "null" {
+        return Ok(None);
+    }
+    value
+        .parse()
+        .map(Some)
+        .map_err(|_not_a_count| BodyError::WrongType {
+            key,
+            expected: "a non-negative whole number or null",
+        })
+}
+
+fn read_choices(value: Option<&str>) -> Result<u32, BodyError> {
+    match value {
+        None | Some("null") => Ok(1),
+        // Zero goes to the provider as it is, to be refused there; what is held here is never for nothing.
+        Some(value) => value
+            .parse::<u32>()
+            .map(|choices| choices.max(1))
+            .map_err(|_not_a_count| BodyError::WrongType {
+                key: "n",
+                expected: "a positive whole number or null",
+            }),
+    }
+}
+
+fn read_stream_options(
+    text: &str,
+    value: Option<&str>,
+) -> Result<(StreamOptions, bool), BodyError> {
+    let value = match value {
+        None => return Ok((StreamOptions::Absent, false)),
+        Some(null @ "null") => return Ok((StreamOptions::Null(place(text, null)), false)),
+        Some(value) => value,
+    };
+    let mut members = 0;
+    let mut include_usage = None;
+    let mut repeated = false;
+    json::members(value, |member| {
+        members += 1;
+        if member.key == "include_usage" {
+            repeated |= include_usage.replace(member.value).is_some();
+        }
+    })
+    .map_err(|_not_an_object| BodyError::WrongType {
+        key: "stream_options",
+        expected: "an object or null",
+    })?;
+    if repeated {
+        return Err(BodyError::DuplicateKey {
+            key: "stream_options.include_usage",
+        });
+    }
+    let asked = read_flag("stream_options.include_usage", include_usage)?;
+    let options = StreamOptions::Object {
+        inside: inside(text, value, members),
+        include_usage_value: include_usage.map(|value| place(text, value)),
+    };
+    Ok((options, asked))
+}
+
+#[cfg(test)]
+mod tests;

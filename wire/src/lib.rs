@@ -1,0 +1,24 @@
+//! The formats Weir speaks, as pure functions: no I/O, no clock, no async. Bytes from a client or a provider come in,
+//! what the gateway needs to know about them comes out, and they are changed only by splicing, so that every byte which
+//! is not ours to change is relayed as it came. Nothing here recurses on input, and everything is linear in its size.
+//!
+//! - [`body`]: what the gateway reads of a request, and the few edits it makes
+//! - [`chat_stream`]: the relay of a streamed chat or completions answer
+//! - [`chat_reply`]: what the gateway reads of a whole JSON answer
+//! - [`usage`]: token counts in disjoint units, from every dialect of the `usage` object
+//! - [`errors`]: error envelopes, read and written
+//! - [`retry_after`]: how long a provider asks to be left alone
+//! - [`estimate`]: token counts where nobody reported any
+//! - [`models_list`]: the answer of `/v1/models`
+
+pub mod body;
+pub mod chat_reply;
+pub mod chat_stream;
+pub mod errors;
+pub mod estimate;
+mod json;
+pub mod models_list;
+pub mod retry_after;
+mod skim;
+mod sse;
+pub mod usage;
