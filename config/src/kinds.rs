@@ -1,0 +1,199 @@
+//! The kinds of values that settings take, each with the text of its error.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::amount;
+use crate::report::quoted;
+use crate::section::{Kind, Shape};
+
+/// The longest duration a setting may hold: a larger one is a slip of the keyboard.
+const MAX_MILLIS: u64 = 7 * 24 * 3_600_000;
+/// The text that switches an optional setting off.
+pub(crate) const NONE: &str = "none";
+
+const fn one<T>(name: &'static str, read: fn(&str) -> Result<T, String>) -> Kind<T> {
+    let shape = Shape::One;
+    Kind { name, shape, read }
+}
+
+const fn optional<T>(
+    name: &'static str,
+    read: fn(&str) -> Result<Option<T>, String>,
+) -> Kind<Option<T>> {
+    let shape = Shape::Optional;
+    Kind { name, shape, read }
+}
+
+pub(crate) const FLAG: Kind<bool> = one("true or false", |text| match text {
+    "true" => Ok(true),
+    "false" => Ok(false),
+    _ => Err(format!("{} is neither true nor false", quoted(text))),
+});
+
+pub(crate) const MILLIS: Kind<u64> = one("duration", read_millis);
+
+pub(crate) const BYTES: Kind<usize> = one("size", |text| {
+    usize::try_from(read_bytes(text)?).map_err(|_| format!("{} is too large", quoted(text)))
+});
+
+pub(crate) const BYTES_PER_SECOND: Kind<u32> = one("size per second", |text| {
+    u32::try_from(read_bytes(text)?).map_err(|_| format!("{} is too large", quoted(text)))
+});
+
+pub(crate) const COUNT: Kind<u32> = one("number", |text| read_count(text, 1));
+
+pub(crate) const LARGE_COUNT: Kind<usize> = one("number", |text| {
+    read_count(text, 1).map(|count| count as usize)
+});
+
+pub(crate) const CORES: Kind<usize> = one("number", |text| {
+    read_count(text, 0).map(|count| count as usize)
+});
+
+pub(crate) const OPTIONAL_COUNT: Kind<Option<u32>> =
+    optional("number", |text| some(text, |text| read_count(text, 1)));
+
+pub(crate) const OPTIONAL_TOKENS: Kind<Option<u64>> = optional("number", |text| {
+    some(text, |text| read_count(text, 1).map(u64::from))
+});
+
+pub(crate) const OPTIONAL_PRICE: Kind<Option<i64>> =
+    optional("decimal", |text| some(text, amount::nanousd));
+
+pub(crate) const ADDRESS: Kind<SocketAddr> = one("address", read_address);
+
+pub(crate) const OPTIONAL_ADDRESS: Kind<Option<SocketAddr>> =
+    optional("address", |text| some(text, read_address));
+
+pub(crate) const PATH: Kind<PathBuf> = one("path", read_path);
+
+pub(crate) const OPTIONAL_PATH: Kind<Option<PathBuf>> =
+    optional("path", |text| some(text, read_path));
+
+pub(crate) const TEXT: Kind<String> = one("text", read_text);
+
+pub(crate) const OPTIONAL_TEXT: Kind<Option<String>> =
+    optional("text", |text| some(text, read_text));
+
+pub(crate) const NODE_ID: Kind<String> = one("name", |text| {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(is_plain) {
+        return Err(format!(
+            "{} is not a node's name; use up to 64 letters, digits, `.`, `_` and `-`",
+            quoted(text)
+        ));
+    }
+    Ok(text.to_owned())
+});
+
+pub(crate) const DATABASE_URL: Kind<Option<String>> =
+    optional("path or sqlite:// URL", |text| some(text, read_database));
+
+pub(crate) const ERROR_STATUSES: Kind<Vec<u16>> = Kind {
+    name: "list of numbers",
+    shape: Shape::List,
+    read: |text| {
+        let items = text.split(',').map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(|item| match item.parse() {
+                Ok(status) if (400..=599).contains(&status) => Ok(status),
+                _ => Err(format!("{} is not a status from 400 to 599", quoted(item))),
+            })
+            .collect()
+    },
+};
+
+/// Declares a kind that takes one of a few words.
+macro_rules! choice {
+    ($KIND:ident: $type:ty { $first:literal => $first_value:expr $(, $word:literal => $value:expr)* $(,)? }) => {
+        pub(crate) const $KIND: crate::section::Kind<$type> = crate::section::Kind {
+            name: concat!("`", $first, "`" $(, ", `", $word, "`")*),
+            shape: crate::section::Shape::One,
+            read: |text| match text {
+                $first => Ok($first_value),
+                $( $word => Ok($value), )*
+                _ => Err(format!(
+                    "{} is none of {}",
+                    crate::report::quoted(text),
+                    concat!("`", $first, "`" $(, ", `", $word, "`")*),
+                )),
+            },
+        };
+    };
+}
+pub(crate) use choice;
+
+fn some<T>(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text == NONE {
+        return Ok(None);
+    }
+    read(text).map(Some)
+}
+
+fn read_millis(text: &str) -> Result<u64, String> {
+    match amount::millis(text)? {
+        0 => Err("must be more than 0".to_owned()),
+        millis if millis > MAX_MILLIS => Err(format!("{} is more than 7 days", quoted(text))),
+        millis => Ok(millis),
+    }
+}
+
+fn read_bytes(text: &str) -> Result<u64, String> {
+    match amount::bytes(text)? {
+        0 => Err("must be more than 0".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+fn read_count(text: &str, min: u32) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(count) if count < min => Err(format!("must be at least {min}")),
+        Ok(count) => Ok(count),
+        Err(_) => Err(format!(
+            "{} is not a whole number from {min} to {}",
+            quoted(text),
+            u32::MAX
+        )),
+    }
+}
+
+fn read_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{} is not an address; write IP:port, such as 127.0.0.1:8080 or [::1]:8080",
+            quoted(text)
+        )
+    })
+}
+
+fn read_path(text: &str) -> Result<PathBuf, String> {
+    if text.contains('\0') {
+        return Err(format!("{} is not a path", quoted(text)));
+    }
+    read_text(text).map(PathBuf::from)
+}
+
+fn read_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The URL may hold a password, so no message repeats it.
+fn read_database(text: &str) -> Result<String, String> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    match scheme {
+        Some("postgres" | "postgresql") => Err(
+            "PostgreSQL is not in this release; use a SQLite file, such as sqlite:///var/lib/weir/weir.db"
+                .to_owned(),
+        ),
+        None | Some("sqlite") => read_text(text),
+        Some(_) => Err(
+            "is not a database this release knows; use a SQLite file, such as sqlite:///var/lib/weir/weir.db"
+                .to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,79 @@
+//! Caller x Ask: the model's name, and whether this token may use it.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::ask::{Allowed, Ask};
+use crate::routes::Routes;
+
+/// The name that asks for the configured default.
+const AUTO: &str = "auto";
+
+/// Why an ask may not go on.
+#[derive(Debug, Error)]
+pub enum AllowError {
+    /// No model was named and no default is configured.
+    #[error("no model was named, and no default is configured: name one in `model`, or set `default_model`")]
+    NoModel,
+    /// The model is unknown, or not this token's: callers are not told which.
+    #[error("the model `{model}` does not exist or is not available to you{}", nearest_text(.nearest))]
+    NotFound {
+        /// The name as asked for, shortened.
+        model: String,
+        /// The nearest names this caller may use.
+        nearest: Vec<String>,
+    },
+}
+
+fn nearest_text(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        "; see GET /v1/models".to_owned()
+    } else {
+        format!("; did you mean {}?", nearest.join(", "))
+    }
+}
+
+/// Checks the model's name against the token's allow-list.
+pub fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
+    let named = ask.head.model.as_deref().filter(|name| *name != AUTO);
+    let model: Arc<str> = match named {
+        Some(name) => Arc::from(name),
+        None => routes.default_model().ok_or(AllowError::NoModel)?,
+    };
+    let known = &ask.admitted.caller.known;
+    if !permits(&known.token.models, &model) {
+        return Err(not_found(routes, &ask, &model));
+    }
+    Ok(Allowed { ask, model })
+}
+
+/// The error for a model this caller cannot have.
+pub(crate) fn not_found(routes: &Routes, ask: &Ask, model: &str) -> AllowError {
+    AllowError::NotFound {
+        model: model.chars().take(200).collect(),
+        nearest: routes.nearest(ask.admitted.caller.known.holder(), model),
+    }
+}
+
+/// Whether an allow-list lets a name through: an empty list lets everything, `*` at the end matches any rest.
+pub fn permits(patterns: &[String], model: &str) -> bool {
+    patterns.is_empty()
+        || patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => model.starts_with(prefix),
+            None => pattern == model,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allow_list_lets_only_its_names_through() {
+        let list = ["openai/*".to_owned(), "fast".to_owned()];
+        assert!(permits(&[], "anything"));
+        assert!(permits(&list, "openai/gpt-4o") && permits(&list, "fast"));
+        assert!(!permits(&list, "faster") && !permits(&list, "groq/llama"));
+    }
+}

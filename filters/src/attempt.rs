@@ -1,0 +1,379 @@
+//! Hold -> an answer: the targets in order, the keys of each in turn, until one answers or none is left.
+//!
+//! Before the first byte to the client anything may be tried again; after it nothing is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_config::Retry;
+use weir_store::EndKind;
+use weir_wire::chat_stream::ChatStream;
+use weir_wire::estimate;
+
+use crate::answer::{self, Answer};
+use crate::clock;
+use crate::delivery::{Delivery, EVENT_STREAM, Interrupted, Pace};
+use crate::gateway::Gateway;
+use crate::metrics::Tried;
+use crate::plan::{self, Target};
+use crate::provider::{KeyOwner, UpstreamKey};
+use crate::refusal::{Fault, Side};
+use crate::reserve::Held;
+use crate::settle::{Finish, Tally};
+use crate::sink::{ReplyHead, Sink};
+
+/// How long a key that its provider refused is set aside.
+const KEY_ASIDE: Duration = Duration::from_secs(600);
+/// How long a key or target rests after a 429 that does not say.
+const REST_DEFAULT: Duration = Duration::from_secs(5);
+
+/// Where to go after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The key was the trouble: the next key of the same target.
+    Key,
+    /// The target was the trouble: the next target.
+    Target,
+}
+
+/// An attempt that brought no answer, while nothing of one had reached the client.
+pub(crate) struct Failure {
+    pub fault: Fault,
+    /// The provider's own answer, to be relayed if nobody does better.
+    pub answer: Option<Answer>,
+    pub next: Next,
+    pub retry_after: Option<Duration>,
+    /// Whether trying the same target again may help.
+    pub may_repeat: bool,
+}
+
+/// Why an attempt stopped without a finish.
+pub(crate) enum Stop {
+    Failed(Box<Failure>),
+    Interrupted(Interrupted),
+}
+
+impl From<Interrupted> for Stop {
+    fn from(why: Interrupted) -> Self {
+        Self::Interrupted(why)
+    }
+}
+
+impl From<crate::sink::Gone> for Stop {
+    fn from(_: crate::sink::Gone) -> Self {
+        Self::Interrupted(Interrupted::Gone)
+    }
+}
+
+/// One call's attempts.
+pub(crate) struct Run<'a, S> {
+    pub gateway: &'a Gateway,
+    pub held: &'a Held,
+    pub delivery: Delivery<'a, S>,
+    pub tally: Tally,
+    /// What the attempt under way has come to, for the row if it is interrupted.
+    pub progress: Progress,
+}
+
+/// How far the attempt under way has come.
+#[derive(Default)]
+pub(crate) enum Progress {
+    /// Nothing was sent.
+    #[default]
+    Idle,
+    /// The request was sent.
+    Sent,
+    /// An answer is streaming.
+    Streaming(Box<ChatStream>),
+}
+
+/// Sends a held call to its targets and its answer to the sink, and settles it.
+pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
+    let planned = &held.planned;
+    let ask = &planned.allowed.ask;
+    let settings = &planned.routes.settings;
+    let pace = Pace {
+        keepalive: Duration::from_millis(settings.stream.keepalive_ms),
+        early_commit: Duration::from_millis(settings.stream.early_commit_after_ms),
+    };
+    let total = Duration::from_millis(planned.plan.targets[0].upstream.provider().timeouts.total_ms);
+    let early_head = ask.head.stream.then(|| ReplyHead {
+        status: 200,
+        content_type: Arc::from(EVENT_STREAM),
+        headers: answer::rate_headers(ask.admitted.lease()),
+    });
+    let mut run = Run {
+        gateway,
+        held: &held,
+        delivery: Delivery::new(sink, early_head, pace, total),
+        tally: Tally::new(
+            gateway.ledger.clone(),
+            Arc::clone(&gateway.metrics),
+            gateway.clock.clone(),
+            &held,
+        ),
+        progress: Progress::Idle,
+    };
+    let finish = run.go().await;
+    run.tally.settle(finish).await;
+}
+
+impl<S: Sink> Run<'_, S> {
+    async fn go(&mut self) -> Finish {
+        let plan = Arc::clone(&self.held.planned.plan);
+        let mut served: Option<&Target> = None;
+        match self.try_all(&plan.targets, &mut served).await {
+            Ok(finish) => finish,
+            Err(Stop::Failed(failure)) => self.give_up(*failure).await,
+            Err(Stop::Interrupted(why)) => self.interrupted(why, served).await,
+        }
+    }
+
+    /// Rounds over the targets until one answers, none is worth another try, or the attempts are used up.
+    async fn try_all<'p>(
+        &mut self,
+        targets: &'p [Target],
+        current: &mut Option<&'p Target>,
+    ) -> Result<Finish, Stop> {
+        let retry = self.held.planned.routes.settings.retry.clone();
+        let mut round = 0;
+        loop {
+            round += 1;
+            let failure = match self.round(targets, current, &retry).await {
+                Err(Stop::Failed(failure)) => failure,
+                other => return other,
+            };
+            let is_last = round >= retry.attempts_per_target.max(1)
+                || self.tally.attempts() >= retry.max_attempts;
+            if is_last || !failure.may_repeat {
+                return Err(Stop::Failed(failure));
+            }
+            let Some(pause) = self.pause_before_round(&retry, &failure, round) else {
+                return Err(Stop::Failed(failure));
+            };
+            self.delivery.wait(tokio::time::sleep(pause)).await?;
+        }
+    }
+
+    /// The pause before another round: jittered and growing, or what the provider asked for. `None` where the provider
+    /// asked for more patience than is configured.
+    fn pause_before_round(&self, retry: &Retry, failure: &Failure, round: u32) -> Option<Duration> {
+        let call = self.held.planned.allowed.ask.inbound.call_id;
+        let ceiling_ms = retry
+            .backoff_base_ms
+            .saturating_mul(1 << (round - 1).min(16))
+            .min(retry.backoff_max_ms);
+        let half = ceiling_ms / 2;
+        let backoff = Duration::from_millis(half + clock::jitter(call, round, ceiling_ms - half));
+        let asked = failure.retry_after.unwrap_or_default();
+        let pause = backoff.max(asked);
+        (asked <= Duration::from_millis(retry.retry_after_max_ms)).then_some(pause)
+    }
+
+    /// Every target once, those that are cooling down left out unless all are.
+    async fn round<'p>(
+        &mut self,
+        targets: &'p [Target],
+        current: &mut Option<&'p Target>,
+        retry: &Retry,
+    ) -> Result<Finish, Stop> {
+        let endpoint = self.held.planned.allowed.ask.inbound.endpoint;
+        let now_us = self.gateway.clock.now_us();
+        let able = || targets.iter().filter(|it| plan::serves(it, endpoint));
+        let all_cool = able().all(|target| target.switch.is_open(now_us));
+        let mut last: Option<Box<Failure>> = None;
+        for target in able() {
+            let has_next_try = last.is_none();
+            if !(all_cool || target.switch.admits(now_us)) {
+                continue;
+            }
+            *current = Some(target);
+            match self.keys(target, retry, all_cool && has_next_try).await {
+                Err(Stop::Failed(failure)) => last = Some(failure),
+                other => return other,
+            }
+            if self.tally.attempts() >= retry.max_attempts {
+                break;
+            }
+        }
+        Err(Stop::Failed(last.unwrap_or_else(|| Box::new(no_target(targets)))))
+    }
+
+    /// The keys of one target in turn.
+    async fn keys(&mut self, target: &Target, retry: &Retry, force: bool) -> Result<Finish, Stop> {
+        let mut last: Option<Box<Failure>> = None;
+        let mut tried = 0;
+        for key in target.keys_in_turn() {
+            // The last key of a target that has no other is tried even if it is set aside: its owner may have mended it.
+            let is_only = target.keys.len() == 1;
+            if !(key.switch.admits(self.gateway.clock.now_us()) || force || is_only) {
+                continue;
+            }
+            if tried > 0 && self.tally.attempts() >= retry.max_attempts {
+                break;
+            }
+            tried += 1;
+            let failure = match self.once(target, key).await {
+                Err(Stop::Failed(failure)) => failure,
+                Ok(finish) => {
+                    target.switch.succeed();
+                    key.switch.succeed();
+                    return Ok(finish);
+                }
+                Err(other) => return Err(other),
+            };
+            self.note(target, key, &failure, retry);
+            let next = failure.next;
+            last = Some(failure);
+            if next == Next::Target {
+                break;
+            }
+        }
+        Err(Stop::Failed(last.unwrap_or_else(|| Box::new(all_keys_aside(target)))))
+    }
+
+    /// Sets aside what failed, and counts it.
+    fn note(&self, target: &Target, key: &UpstreamKey, failure: &Failure, retry: &Retry) {
+        let now_us = self.gateway.clock.now_us();
+        let longest = Duration::from_millis(retry.retry_after_max_ms);
+        let rest = failure.retry_after.unwrap_or(REST_DEFAULT).min(longest);
+        match (&failure.fault, failure.next) {
+            (Fault::KeyRejected { .. }, _) => key.switch.open_for(now_us, KEY_ASIDE),
+            (_, Next::Key) => key.switch.open_for(now_us, rest),
+            (_, Next::Target) => {
+                let cooldown = Duration::from_millis(retry.cooldown_ms);
+                if target
+                    .switch
+                    .fail(now_us, retry.cooldown_after_failures, cooldown)
+                {
+                    self.gateway.metrics.cooled_down(&target.upstream.name);
+                }
+            }
+        }
+        let provider = &target.upstream.name;
+        self.gateway.metrics.tried(Tried {
+            provider,
+            failed: true,
+        });
+        tracing::info!(
+            call = %self.held.planned.allowed.ask.inbound.call_id,
+            provider = %provider, model = %target.model, key = %key.id,
+            attempt = self.tally.attempts(), reason = %failure.fault, "attempt failed"
+        );
+    }
+
+    /// Nobody answered: the last provider's own answer where there is one, else an error of ours.
+    async fn give_up(&mut self, failure: Failure) -> Finish {
+        let told = failure.fault.told();
+        if self.delivery.is_begun() {
+            self.delivery.fail(told.to_event()).await;
+            return failed(told.status, told.side);
+        }
+        let attempts = self.tally.attempts();
+        let ask = &self.held.planned.allowed.ask;
+        let (head, relayed, body) = match failure.answer {
+            Some(answer) => answer.relay(attempts),
+            None => answer::error_reply(&told, attempts, ask.admitted.lease()),
+        };
+        let status = head.status;
+        match self.delivery.reply(head, relayed, body).await {
+            Ok(()) => failed(status, told.side),
+            Err(_) => cancelled(),
+        }
+    }
+
+    /// The owner left, or time was up, in the middle of an attempt.
+    async fn interrupted(&mut self, why: Interrupted, target: Option<&Target>) -> Finish {
+        if let Some(target) = target {
+            self.bill_progress(target);
+        }
+        if why == Interrupted::Gone {
+            return cancelled();
+        }
+        let total_ms = self.held.planned.plan.targets[0]
+            .upstream
+            .provider()
+            .timeouts
+            .total_ms;
+        self.give_up(Failure {
+            fault: Fault::TimeUp { total_ms },
+            answer: None,
+            next: Next::Target,
+            retry_after: None,
+            may_repeat: false,
+        })
+        .await
+    }
+
+    /// Bills what the attempt under way has used, as far as it is known: told usage, else an estimate.
+    pub(crate) fn bill_progress(&mut self, target: &Target) {
+        let input = estimate::tokens_of_bytes(self.held.planned.allowed.ask.body.len() as u64);
+        match std::mem::take(&mut self.progress) {
+            Progress::Idle => {}
+            Progress::Sent => self.tally.used_about(target, input, 0),
+            Progress::Streaming(stream) => {
+                let progress = stream.progress();
+                match &progress.usage {
+                    Some(usage) => self.tally.used(target, usage),
+                    None => {
+                        let by_bytes = estimate::tokens_of_bytes(progress.output_bytes);
+                        let output = by_bytes.max(progress.output_events);
+                        self.tally.used_about(target, input, output);
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn failed(status: u16, side: Side) -> Finish {
+    Finish {
+        end: EndKind::Failed,
+        status,
+        side: Some(side),
+    }
+}
+
+pub(crate) fn cancelled() -> Finish {
+    Finish {
+        end: EndKind::Cancelled,
+        status: 499,
+        side: None,
+    }
+}
+
+fn no_target(targets: &[Target]) -> Failure {
+    let provider = targets
+        .first()
+        .map_or_else(|| Arc::from("none"), |it| Arc::clone(&it.upstream.name));
+    Failure {
+        fault: Fault::Unreachable {
+            provider,
+            reason: "every target is cooling down after failures",
+        },
+        answer: None,
+        next: Next::Target,
+        retry_after: None,
+        may_repeat: false,
+    }
+}
+
+fn all_keys_aside(target: &Target) -> Failure {
+    let key = target.keys.first();
+    Failure {
+        fault: Fault::KeyRejected {
+            provider: Arc::clone(&target.upstream.name),
+            key_id: key.map_or_else(|| Arc::from("none"), |key| Arc::clone(&key.id)),
+            owner_is_caller: key.is_some_and(|key| key.owner == KeyOwner::Caller),
+        },
+        answer: None,
+        next: Next::Target,
+        retry_after: None,
+        may_repeat: false,
+    }
+}
+
+/// The moment until which an attempt may wait for its first byte.
+pub(crate) fn first_byte_limit(target: &Target) -> Duration {
+    Duration::from_millis(target.upstream.provider().timeouts.first_byte_ms)
+}

@@ -1,0 +1,152 @@
+//! One answer on its way to a sink: what was written so far, when silence must be broken, when time is up.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep};
+
+use crate::sink::{Gone, Relayed, ReplyHead, Sink};
+
+/// The comment that keeps a silent stream alive. Not `: ping`, which one client takes for the end of its batch.
+const KEEPALIVE: &[u8] = b": keepalive\n\n";
+/// The media type of an event stream.
+pub(crate) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// Why waiting ended without what was waited for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Interrupted {
+    /// The owner is gone.
+    Gone,
+    /// The call's total time is over.
+    TimeUp,
+}
+
+impl From<Gone> for Interrupted {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+/// How a streamed answer is kept alive.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// Silence after which a committed stream gets a comment.
+    pub keepalive: Duration,
+    /// Time after which an answer is committed although nothing has come yet.
+    pub early_commit: Duration,
+}
+
+/// An answer in the making.
+pub(crate) struct Delivery<'a, S> {
+    sink: &'a mut S,
+    streamed: bool,
+    pace: Pace,
+    started: Instant,
+    total: Pin<Box<Sleep>>,
+    begun: bool,
+    next_tick: Option<Instant>,
+    /// The head of an early commit, made when the call began.
+    early_head: Option<ReplyHead>,
+}
+
+impl<'a, S: Sink> Delivery<'a, S> {
+    pub(crate) fn new(
+        sink: &'a mut S,
+        early_head: Option<ReplyHead>,
+        pace: Pace,
+        total: Duration,
+    ) -> Self {
+        let started = Instant::now();
+        let streamed = early_head.is_some();
+        Self {
+            sink,
+            streamed,
+            pace,
+            started,
+            total: Box::pin(tokio::time::sleep(total)),
+            begun: false,
+            next_tick: streamed.then(|| started + pace.early_commit),
+            early_head,
+        }
+    }
+
+    /// Whether the answer's head has left.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Waits for `work`, watching the owner and the clock, and keeping a streamed answer alive meanwhile.
+    pub(crate) async fn wait<T>(
+        &mut self,
+        work: impl Future<Output = T> + Send,
+    ) -> Result<T, Interrupted> {
+        tokio::pin!(work);
+        loop {
+            let tick = self.next_tick;
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = self.sink.gone() => return Err(Interrupted::Gone),
+                () = self.total.as_mut() => return Err(Interrupted::TimeUp),
+                () = tokio::time::sleep_until(tick.unwrap_or(self.started)), if tick.is_some() => {}
+            }
+            self.break_silence().await?;
+        }
+    }
+
+    async fn break_silence(&mut self) -> Result<(), Gone> {
+        if !self.begun
+            && let Some(head) = self.early_head.take()
+        {
+            self.sink.begin(head, None).await?;
+            self.begun = true;
+        }
+        self.write(Bytes::from_static(KEEPALIVE)).await
+    }
+
+    /// A whole answer. Where the head has left already the caller must not come here.
+    pub(crate) async fn reply(
+        &mut self,
+        head: ReplyHead,
+        relayed: Option<Relayed>,
+        body: Bytes,
+    ) -> Result<(), Gone> {
+        self.begun = true;
+        self.sink.reply(head, relayed, body).await
+    }
+
+    /// Commits a streamed answer; does nothing where an early commit did so.
+    pub(crate) async fn begin(
+        &mut self,
+        head: ReplyHead,
+        relayed: Option<Relayed>,
+    ) -> Result<(), Gone> {
+        if self.begun {
+            return Ok(());
+        }
+        self.begun = true;
+        self.early_head = None;
+        self.sink.begin(head, relayed).await
+    }
+
+    /// Writes a piece and puts the next keep-alive off.
+    pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if self.streamed {
+            self.next_tick = Some(Instant::now() + self.pace.keepalive);
+        }
+        self.sink.write(piece).await
+    }
+
+    pub(crate) async fn end(&mut self) -> Result<(), Gone> {
+        self.sink.end().await
+    }
+
+    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator.
+    pub(crate) async fn fail(&mut self, event: Vec<u8>) {
+        if self.sink.write(Bytes::from(event)).await.is_ok() {
+            self.sink.cut().await;
+        }
+    }
+}

@@ -1,0 +1,583 @@
+//! One attempt at one target with one key: inject, render, send, and the answer's way back.
+//!
+//! The start of a streamed answer is held (bounded) until real output; until then the attempt may still fail over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use weir_store::EndKind;
+use weir_wire::body::{self, Edit};
+use weir_wire::chat_reply;
+use weir_wire::chat_stream::{ChatStream, Ending, StreamRules};
+use weir_wire::errors::UpstreamError;
+use weir_wire::estimate;
+
+use crate::answer::{self, Answer};
+use crate::attempt::{Failure, Next, Progress, Run, Stop, cancelled, failed, first_byte_limit};
+use crate::delivery::EVENT_STREAM;
+use crate::demo::Demo;
+use crate::inject;
+use crate::link::{Link, LinkError};
+use crate::plan::Target;
+use crate::provider::UpstreamKey;
+use crate::refusal::{Fault, Side};
+use crate::settle::Finish;
+use crate::sink::{ReplyHead, Sink};
+
+/// The largest answer that is not a stream.
+const REPLY_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// The largest body of an error that is relayed.
+const ERROR_MAX_BYTES: usize = 1024 * 1024;
+/// Pooled connections that may turn out dead before a fresh one is made.
+const DEAD_POOLED_MAX: u32 = 1;
+/// Pieces that are taken from the connection's buffer before they are written on together.
+const COALESCE_PIECES: usize = 16;
+/// Bytes that are written on together at most.
+const COALESCE_BYTES: usize = 16 * 1024;
+
+/// Everything about an attempt that its steps share.
+struct Attempt<'t> {
+    target: &'t Target,
+    key: &'t UpstreamKey,
+    strip_usage: bool,
+}
+
+impl<S: Sink> Run<'_, S> {
+    /// Tries one target with one key.
+    pub(crate) async fn once(&mut self, target: &Target, key: &UpstreamKey) -> Result<Finish, Stop> {
+        self.tally.attempt(target, key);
+        self.progress = Progress::Idle;
+        let ask = &self.held.planned.allowed.ask;
+        let quirks = &target.upstream.provider().quirks;
+        let inject_usage = ask.head.stream && quirks.stream_options;
+        let edit = Edit {
+            model: &target.model,
+            include_usage: inject_usage,
+            max_tokens_field: quirks.max_tokens_field,
+        };
+        let rendered = Bytes::from(body::render(&ask.body, &ask.head, &edit));
+        let attempt = Attempt {
+            target,
+            key,
+            strip_usage: inject_usage && !ask.head.include_usage,
+        };
+        let mut link = self.open(&attempt, rendered).await?;
+        let result = self.receive(&attempt, &mut link).await;
+        // Only an answer that was read to its end leaves its connection in order.
+        if link.is_read() {
+            self.gateway.connectors.release(link).await;
+        } else {
+            self.gateway.connectors.cancel(link).await;
+        }
+        result
+    }
+
+    /// Sends the request and reads the answer's head; a pooled connection that had died is replaced by a fresh one.
+    async fn open(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Link, Stop> {
+        let target = attempt.target;
+        let retry = &self.held.planned.routes.settings.retry;
+        let dead_max = if retry.replay_dead_connection {
+            DEAD_POOLED_MAX
+        } else {
+            0
+        };
+        let mut dead = 0;
+        loop {
+            let mut link = self.send(attempt, body.clone(), dead > 0).await?;
+            self.progress = Progress::Sent;
+            let limit = first_byte_limit(target);
+            match self.delivery.wait(link.read_head(limit)).await {
+                Ok(Ok(())) => return Ok(link),
+                Ok(Err(LinkError::DeadPooled)) if dead < dead_max => {
+                    dead += 1;
+                    self.progress = Progress::Idle;
+                }
+                Ok(Err(error)) => {
+                    self.gateway.connectors.cancel(link).await;
+                    return Err(self.link_failure(target, &error));
+                }
+                Err(why) => {
+                    self.gateway.connectors.cancel(link).await;
+                    return Err(why.into());
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, attempt: &Attempt<'_>, body: Bytes, fresh: bool) -> Result<Link, Stop> {
+        let target = attempt.target;
+        let upstream = &target.upstream;
+        let ask = &self.held.planned.allowed.ask;
+        if upstream.is_demo() {
+            let demo = Demo::answer(ask.inbound.endpoint, &body)
+                .map_err(|_| self.broken(target, "the demo provider failed"))?;
+            return Ok(Link::Demo(Box::new(demo)));
+        }
+        let head = inject::inject(
+            upstream,
+            attempt.key,
+            &ask.inbound,
+            body.len(),
+            ask.head.stream,
+        )
+        .map_err(|_| self.broken(target, "its request head cannot be built"))?;
+        let turn = self.tally.attempts() as usize - 1;
+        let gateway = self.gateway;
+        let connect = async {
+            let peer = upstream.peer(&gateway.clock, turn).await;
+            let peer = peer.map_err(|_| LinkError::Connect("its host does not resolve"))?;
+            gateway.connectors.send(&peer, head, body, fresh).await
+        };
+        let sent = self.delivery.wait(connect).await?;
+        sent.map_err(|error| self.link_failure(target, &error))
+    }
+
+    /// Reads the answer behind a head and delivers it.
+    async fn receive(&mut self, attempt: &Attempt<'_>, link: &mut Link) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let idle = Duration::from_millis(target.upstream.provider().timeouts.idle_ms);
+        link.set_idle(idle);
+        let Some(head) = link.head() else {
+            return Err(self.broken(target, "its answer has no head"));
+        };
+        let status = head.status.as_u16();
+        let headers = head.headers.clone();
+        if let Some(id) = headers.get("x-request-id").and_then(|it| it.to_str().ok()) {
+            self.tally.set_upstream_id(id);
+        }
+        let content_type = headers.get(http::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|it| it.to_str().ok()).map(str::to_owned);
+        let is_stream = content_type
+            .as_deref()
+            .is_some_and(|it| it.trim_start().starts_with("text/event-stream"));
+        if status == 200 && is_stream {
+            return self.stream(attempt, link, &headers).await;
+        }
+        let bound = if status >= 300 {
+            ERROR_MAX_BYTES
+        } else {
+            REPLY_MAX_BYTES
+        };
+        let body = self.collect(target, link, bound).await?;
+        let answer = Answer {
+            status,
+            content_type,
+            headers,
+            body,
+            provider: Arc::clone(&target.upstream.name),
+            model: Arc::clone(&target.model),
+        };
+        if (200..300).contains(&status) {
+            self.whole(attempt, answer).await
+        } else {
+            self.refused(attempt, answer).await
+        }
+    }
+
+    /// The whole body of an answer, bounded.
+    async fn collect(
+        &mut self,
+        target: &Target,
+        link: &mut Link,
+        max_bytes: usize,
+    ) -> Result<Bytes, Stop> {
+        let mut first: Option<Bytes> = None;
+        let mut all = BytesMut::new();
+        loop {
+            let read = self.delivery.wait(link.read_body()).await?;
+            let piece = read.map_err(|error| self.link_failure(target, &error))?;
+            let Some(piece) = piece else {
+                break;
+            };
+            if all.len() + piece.len() > max_bytes {
+                return Err(self.broken(target, "its answer is larger than the gateway allows"));
+            }
+            match first.take() {
+                None if all.is_empty() => first = Some(piece),
+                before => {
+                    all.extend_from_slice(&before.unwrap_or_default());
+                    all.extend_from_slice(&piece);
+                }
+            }
+        }
+        Ok(first.unwrap_or_else(|| all.freeze()))
+    }
+
+    /// A success that is not a stream: relayed untouched, its usage read.
+    async fn whole(&mut self, attempt: &Attempt<'_>, answer: Answer) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let Some(reply) = chat_reply::inspect(&answer.body) else {
+            return Err(self.broken(target, "its answer is not JSON"));
+        };
+        if let Some(error) = reply.error {
+            return Err(self.reported(target, &error));
+        }
+        let ask = &self.held.planned.allowed.ask;
+        match &reply.usage {
+            Some(usage) => self.tally.used(target, usage),
+            None => {
+                let input = estimate::tokens_of_bytes(ask.body.len() as u64);
+                let output = estimate::tokens_of_bytes(reply.output_bytes);
+                self.tally.used_about(target, input, output);
+            }
+        }
+        self.progress = Progress::Idle;
+        let own_rates = answer::rate_headers(ask.admitted.lease());
+        let relayed = answer::relayed(&answer.headers, own_rates.is_empty());
+        let mut headers = own_rates;
+        headers.extend(answer::served_headers(
+            &answer.provider,
+            &answer.model,
+            self.tally.attempts(),
+        ));
+        self.tally.first_output();
+        let head = ReplyHead {
+            status: answer.status,
+            content_type: answer
+                .content_type
+                .map_or_else(|| Arc::from("application/json"), Arc::from),
+            headers,
+        };
+        if self.delivery.is_begun() {
+            // Committed early as a stream, and then the provider answered whole: its body as one event is the best that
+            // is left to do, and it is what the client's parser can read.
+            return self.whole_as_event(&answer.body).await;
+        }
+        let sent = self.delivery.reply(head, Some(relayed), answer.body).await;
+        Ok(done_unless(sent.is_err(), 200))
+    }
+
+    async fn whole_as_event(&mut self, body: &[u8]) -> Result<Finish, Stop> {
+        let mut event = Vec::with_capacity(body.len() + 24);
+        event.extend_from_slice(b"data: ");
+        event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+        event.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+        self.delivery.write(Bytes::from(event)).await?;
+        let ended = self.delivery.end().await;
+        Ok(done_unless(ended.is_err(), 200))
+    }
+
+    /// An answer that is no success: a failure to be mended elsewhere, or the caller's own affair.
+    async fn refused(&mut self, attempt: &Attempt<'_>, answer: Answer) -> Result<Finish, Stop> {
+        // The provider said no: there is nothing to bill.
+        self.progress = Progress::Idle;
+        let retry = &self.held.planned.routes.settings.retry;
+        let now_ms = self.gateway.clock.now_ms();
+        let answer = match answer::judge(answer, attempt.target, attempt.key, retry, now_ms) {
+            Ok(failure) => return Err(Stop::Failed(Box::new(failure))),
+            Err(answer) => answer,
+        };
+        let side = if answer.status < 500 {
+            Side::Caller
+        } else {
+            Side::Provider
+        };
+        let status = answer.status;
+        if self.delivery.is_begun() {
+            let provider = Arc::clone(&answer.provider);
+            self.delivery
+                .fail(Fault::Status { provider, status }.told().to_event())
+                .await;
+            return Ok(failed(status, side));
+        }
+        let (head, relayed, body) = answer.relay(self.tally.attempts());
+        match self.delivery.reply(head, relayed, body).await {
+            Ok(()) => Ok(failed(status, side)),
+            Err(_) => Ok(cancelled()),
+        }
+    }
+
+    /// A streamed answer: held until real output, then relayed as it comes.
+    async fn stream(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+        headers: &http::HeaderMap,
+    ) -> Result<Finish, Stop> {
+        let rules = StreamRules {
+            strip_usage: attempt.strip_usage,
+        };
+        self.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
+        let head = self.stream_head(attempt.target, headers);
+        let mut held: Option<Opening> = Some(Opening { head: Some(head), pieces: Vec::new(), bytes: 0 });
+        let mut out: Vec<Bytes> = Vec::new();
+        loop {
+            let read = self.delivery.wait(link.read_body()).await?;
+            let ended = match read {
+                Ok(Some(piece)) => self.feed(piece, link, &mut out),
+                Ok(None) => Ok(true),
+                Err(error) => Err(error),
+            };
+            let is_over = match ended {
+                Ok(is_over) => is_over,
+                Err(error) => return self.stream_broke(attempt, held, out, &error).await,
+            };
+            let ending = is_over.then(|| self.finish_stream(&mut out)).flatten();
+            if self.stream_error().is_some() || matches!(ending, Some(Ending::Failed | Ending::Truncated)) {
+                return self.stream_failed(attempt, held, out).await;
+            }
+            self.relay(&mut held, &mut out, ending.is_some()).await?;
+            if ending.is_some() {
+                let ended = self.delivery.end().await;
+                self.bill_progress(attempt.target);
+                return Ok(done_unless(ended.is_err(), 200));
+            }
+        }
+    }
+
+    /// Feeds a piece and whatever else is already here, never waiting for more. True at the end of the body.
+    fn feed(
+        &mut self,
+        piece: Bytes,
+        link: &mut Link,
+        out: &mut Vec<Bytes>,
+    ) -> Result<bool, LinkError> {
+        use futures_util::FutureExt;
+        const TOO_LONG: LinkError = LinkError::Broken("an event of its stream is too long");
+        let Progress::Streaming(stream) = &mut self.progress else {
+            return Ok(true);
+        };
+        let mut bytes = piece.len();
+        stream.feed(piece, out).map_err(|_| TOO_LONG)?;
+        if matches!(link, Link::Demo(_)) {
+            return Ok(false);
+        }
+        for _ in 0..COALESCE_PIECES {
+            if bytes >= COALESCE_BYTES || stream.progress().error.is_some() {
+                break;
+            }
+            match link.read_body().now_or_never() {
+                Some(Ok(Some(piece))) => {
+                    bytes += piece.len();
+                    stream.feed(piece, out).map_err(|_| TOO_LONG)?;
+                }
+                Some(Ok(None)) => return Ok(true),
+                Some(Err(error)) => return Err(error),
+                None => break,
+            }
+        }
+        Ok(false)
+    }
+
+    fn finish_stream(&mut self, out: &mut Vec<Bytes>) -> Option<Ending> {
+        match &mut self.progress {
+            Progress::Streaming(stream) => Some(stream.finish(out)),
+            _ => None,
+        }
+    }
+
+    fn stream_error(&self) -> Option<&UpstreamError> {
+        match &self.progress {
+            Progress::Streaming(stream) => stream.progress().error.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn has_output(&self) -> bool {
+        match &self.progress {
+            Progress::Streaming(stream) => stream.progress().has_output,
+            _ => false,
+        }
+    }
+
+    /// Holds pieces until the answer is real, then writes what was held and everything after it.
+    async fn relay(
+        &mut self,
+        held: &mut Option<Opening>,
+        out: &mut Vec<Bytes>,
+        is_over: bool,
+    ) -> Result<(), Stop> {
+        if let Some(opening) = held {
+            opening.bytes += out.iter().map(Bytes::len).sum::<usize>();
+            opening.pieces.append(out);
+            let bounds = &self.held.planned.routes.settings.stream;
+            let is_full = opening.bytes > bounds.hold_bytes || opening.pieces.len() > bounds.hold_events;
+            if !(self.has_output() || is_full || is_over) {
+                return Ok(());
+            }
+            self.commit(held, out).await?;
+        }
+        match out.len() {
+            0 => {}
+            1 => self.delivery.write(out.remove(0)).await?,
+            _ => {
+                let joined: Bytes = out.concat().into();
+                out.clear();
+                self.delivery.write(joined).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first byte to the client: from here on nothing is tried again. The held pieces go to the front of `out`.
+    async fn commit(&mut self, held: &mut Option<Opening>, out: &mut Vec<Bytes>) -> Result<(), Stop> {
+        let Some(mut opening) = held.take() else {
+            return Ok(());
+        };
+        if let Some((head, relayed)) = opening.head.take() {
+            self.delivery.begin(head, Some(relayed)).await?;
+        }
+        self.tally.first_output();
+        opening.pieces.append(out);
+        *out = opening.pieces;
+        Ok(())
+    }
+
+    fn stream_head(
+        &self,
+        target: &Target,
+        headers: &http::HeaderMap,
+    ) -> (ReplyHead, crate::sink::Relayed) {
+        let lease = self.held.planned.allowed.ask.admitted.lease();
+        let mut own = answer::rate_headers(lease);
+        let relayed = answer::relayed(headers, own.is_empty());
+        own.extend(answer::served_headers(
+            &target.upstream.name,
+            &target.model,
+            self.tally.attempts(),
+        ));
+        let head = ReplyHead {
+            status: 200,
+            content_type: Arc::from(EVENT_STREAM),
+            headers: own,
+        };
+        (head, relayed)
+    }
+
+    /// The stream ended in an error event, or ended without having finished.
+    async fn stream_failed(
+        &mut self,
+        attempt: &Attempt<'_>,
+        held: Option<Opening>,
+        out: Vec<Bytes>,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let stop = match self.stream_error().cloned() {
+            Some(error) => self.reported(target, &error),
+            None => self.broken(target, "its stream ended early"),
+        };
+        self.stream_stopped(target, held, out, stop).await
+    }
+
+    /// The connection broke or fell silent inside the stream.
+    async fn stream_broke(
+        &mut self,
+        attempt: &Attempt<'_>,
+        held: Option<Opening>,
+        mut out: Vec<Bytes>,
+        error: &LinkError,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        // A provider that closes without a last chunk after its terminator has still said everything.
+        if let Progress::Streaming(stream) = &self.progress
+            && stream.progress().done
+        {
+            let mut held = held;
+            self.relay(&mut held, &mut out, true).await?;
+            self.bill_progress(target);
+            let ended = self.delivery.end().await;
+            return Ok(done_unless(ended.is_err(), 200));
+        }
+        let stop = self.link_failure(target, error);
+        self.stream_stopped(target, held, out, stop).await
+    }
+
+    /// Before the commit a broken stream is a failure like another; after it the client is told inside its stream.
+    async fn stream_stopped(
+        &mut self,
+        target: &Target,
+        held: Option<Opening>,
+        out: Vec<Bytes>,
+        stop: Stop,
+    ) -> Result<Finish, Stop> {
+        let is_committed = held.is_none();
+        let Stop::Failed(failure) = stop else {
+            return Err(stop);
+        };
+        self.bill_progress(target);
+        if !is_committed {
+            return Err(Stop::Failed(failure));
+        }
+        for piece in out {
+            self.delivery.write(piece).await?;
+        }
+        let told = failure.fault.told();
+        self.delivery.fail(told.to_event()).await;
+        Ok(failed(told.status, Side::Provider))
+    }
+
+    /// A link error as a failure, billed where the provider may have worked already.
+    fn link_failure(&mut self, target: &Target, error: &LinkError) -> Stop {
+        let provider = Arc::clone(&target.upstream.name);
+        let fault = match *error {
+            LinkError::Connect(reason) => Fault::Unreachable { provider, reason },
+            LinkError::ConnectTimeout => Fault::Timeout {
+                provider,
+                what: "connect",
+            },
+            LinkError::FirstByteTimeout => Fault::Timeout {
+                provider,
+                what: "first byte",
+            },
+            LinkError::IdleTimeout => Fault::Timeout {
+                provider,
+                what: "idle",
+            },
+            LinkError::DeadPooled => Fault::Broken {
+                provider,
+                reason: "the connection closed before an answer",
+            },
+            LinkError::Broken(reason) => Fault::Broken { provider, reason },
+        };
+        if matches!(self.progress, Progress::Sent) && *error == LinkError::FirstByteTimeout {
+            self.bill_progress(target);
+        }
+        fail(fault)
+    }
+
+    fn broken(&self, target: &Target, reason: &'static str) -> Stop {
+        fail(Fault::Broken {
+            provider: Arc::clone(&target.upstream.name),
+            reason,
+        })
+    }
+
+    fn reported(&self, target: &Target, error: &UpstreamError) -> Stop {
+        fail(Fault::Reported {
+            provider: Arc::clone(&target.upstream.name),
+            message: error.message.clone(),
+            code: error.code.clone(),
+            kind: error.kind.clone(),
+        })
+    }
+}
+
+/// The start of a stream, held back until it is known to be real.
+struct Opening {
+    head: Option<(ReplyHead, crate::sink::Relayed)>,
+    pieces: Vec<Bytes>,
+    bytes: usize,
+}
+
+fn fail(fault: Fault) -> Stop {
+    Stop::Failed(Box::new(Failure {
+        fault,
+        answer: None,
+        next: Next::Target,
+        retry_after: None,
+        may_repeat: true,
+    }))
+}
+
+fn done_unless(gone: bool, status: u16) -> Finish {
+    if gone {
+        cancelled()
+    } else {
+        Finish {
+            end: EndKind::Done,
+            status,
+            side: None,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Everything the way of a request shares, and the way itself.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::HeaderMap;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use weir_config::Settings;
+use weir_store::{Ledger, Sealer, Store, StoreError};
+
+use crate::ask::{Endpoint, Inbound};
+use crate::attempt::attempt;
+use crate::clock::{CallIds, Clock};
+use crate::counters::{Counters, LocalCounters, Quotas};
+use crate::directory::{DefaultQuotas, Directory};
+use crate::health::Switchboard;
+use crate::link::Connectors;
+use crate::metrics::{Levels, Metrics};
+use crate::refusal::Refusal;
+use crate::routes::Routes;
+use crate::sink::Sink;
+use crate::{admit, allow, identify, plan, read, reserve};
+
+/// Memory for bodies is handed out in pieces of this size.
+const MEMORY_UNIT_BYTES: usize = 1024;
+
+/// What the requests of this process share.
+pub struct Gateway {
+    /// Callers in memory.
+    pub directory: Arc<Directory>,
+    /// The ledger of calls.
+    pub ledger: Ledger,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Clock,
+    /// Ids for calls.
+    pub ids: CallIds,
+    /// The memory all bodies share.
+    pub body_memory: BodyMemory,
+    pub(crate) connectors: Connectors,
+    counters: Arc<dyn Counters>,
+    switchboard: Arc<Switchboard>,
+    routes: ArcSwap<Routes>,
+    stopping: AtomicBool,
+}
+
+/// Why a gateway cannot be set up.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The metrics.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A client's request as the way reads it: its body on demand, so that a refused caller's body is never read.
+pub trait Client: Sink {
+    /// The whole body, bounded in size, in time and in the memory that all bodies share.
+    fn read_body(&mut self) -> impl Future<Output = Result<Body, Refusal>> + Send;
+}
+
+/// A body and the share of memory it holds.
+pub struct Body {
+    /// The bytes as they came.
+    pub bytes: Bytes,
+    /// Its share, given back when the body is dropped.
+    pub memory: Option<OwnedSemaphorePermit>,
+}
+
+/// The memory for request bodies, one bound over all of them.
+#[derive(Clone)]
+pub struct BodyMemory {
+    units: Arc<Semaphore>,
+    most_units: u32,
+}
+
+impl BodyMemory {
+    /// A bound of `max_bytes` over all bodies.
+    pub fn new(max_bytes: usize) -> Self {
+        let most_units = u32::try_from(max_bytes / MEMORY_UNIT_BYTES).unwrap_or(u32::MAX);
+        Self {
+            units: Arc::new(Semaphore::new(most_units as usize)),
+            most_units,
+        }
+    }
+
+    /// Takes a share for `bytes`, or tells that there is none.
+    pub fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT_BYTES))
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.most_units.max(1));
+        Arc::clone(&self.units)
+            .try_acquire_many_owned(units)
+            .map_err(|_| Refusal::BodiesFull)
+    }
+}
+
+fn default_quotas(settings: &Settings) -> DefaultQuotas {
+    let quotas = |limit: &weir_config::Limit| Quotas {
+        requests_per_minute: limit.requests_per_minute,
+        concurrent: limit.concurrent,
+    };
+    DefaultQuotas {
+        token: quotas(&settings.limits.token),
+        user: quotas(&settings.limits.user),
+    }
+}
+
+impl Gateway {
+    /// A gateway over a store, with the settings of its first generation.
+    pub fn new(
+        store: &Store,
+        sealer: Arc<Sealer>,
+        settings: Arc<Settings>,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        let counters: Arc<dyn Counters> = Arc::new(LocalCounters::default());
+        let directory = Directory::new(
+            store.clone(),
+            sealer,
+            Arc::clone(&counters),
+            clock.clone(),
+            default_quotas(&settings),
+        )?;
+        let switchboard = Arc::new(Switchboard::default());
+        let body_memory = BodyMemory::new(settings.server.max_bodies_memory_bytes);
+        let routes = Routes::new(settings, 1, Arc::clone(&switchboard));
+        Ok(Self {
+            directory: Arc::new(directory),
+            ledger: store.ledger().clone(),
+            metrics: Arc::new(Metrics::new()?),
+            clock,
+            ids: CallIds::default(),
+            body_memory,
+            connectors: Connectors::default(),
+            counters,
+            switchboard,
+            routes: ArcSwap::from_pointee(routes),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// The routes of the present generation.
+    pub fn routes(&self) -> Arc<Routes> {
+        self.routes.load_full()
+    }
+
+    /// Swaps in new settings, whole; requests under way end with the old ones.
+    pub fn reload(&self, settings: Arc<Settings>) {
+        let generation = self.routes.load().generation + 1;
+        self.directory.set_defaults(default_quotas(&settings));
+        let routes = Routes::new(settings, generation, Arc::clone(&self.switchboard));
+        self.routes.store(Arc::new(routes));
+    }
+
+    /// Tells the readiness page that the process is stopping.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether the process is stopping.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// What a scrape of the metrics needs beside the counters.
+    pub fn levels(&self) -> Levels {
+        Levels {
+            ledger_depth: self.ledger.depth(),
+            unrecorded: self.ledger.unrecorded(),
+            cooling: self.switchboard.open_count(self.clock.now_us()),
+        }
+    }
+
+    /// The way of one request, top to bottom. A refusal is the caller's to answer; everything after `reserve` is
+    /// answered and settled here.
+    pub async fn carry<C: Client>(
+        &self,
+        inbound: Inbound,
+        headers: &HeaderMap,
+        client: &mut C,
+    ) -> Result<(), Refusal> {
+        let caller = identify::identify(&self.directory, &self.clock, headers).await?;
+        let admitted = admit::admit(&*self.counters, caller).await?;
+        let routes = self.routes();
+        let body = client.read_body().await?;
+        let _memory = body.memory;
+        let max_bytes = routes.settings.server.max_body_bytes;
+        let ask = read::read(admitted, inbound, body.bytes, max_bytes).await?;
+        let allowed = allow::allow(&routes, ask)?;
+        let planned = plan::plan(&routes, allowed)?;
+        let held = reserve::reserve(&self.ledger, &self.metrics, planned).await?;
+        attempt(self, held, client).await;
+        Ok(())
+    }
+
+    /// The names a caller can use now, for `GET /v1/models`. Takes no request from the caller's limits, so that a
+    /// client's model menu cannot use them up.
+    pub async fn models(&self, headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
+        let caller = identify::identify(&self.directory, &self.clock, headers).await?;
+        Ok(self.routes().names_for(caller.known.holder()))
+    }
+
+    /// Whether a caller can use a name, for `GET /v1/models/{id}`.
+    pub async fn model(&self, headers: &HeaderMap, name: &str) -> Result<(), Refusal> {
+        let caller = identify::identify(&self.directory, &self.clock, headers).await?;
+        let routes = self.routes();
+        if routes.is_usable(caller.known.holder(), name) {
+            return Ok(());
+        }
+        Err(Refusal::Allow(allow::AllowError::NotFound {
+            model: name.chars().take(200).collect(),
+            nearest: routes.nearest(caller.known.holder(), name),
+        }))
+    }
+
+    /// How long a body may take to arrive: a floor, and beyond it the time its size takes at the lowest rate.
+    pub fn body_time(&self, settings: &Settings, bytes: usize) -> Duration {
+        let server = &settings.server;
+        let floor = Duration::from_millis(server.body_timeout_floor_ms);
+        let at_rate_s = bytes as u64 / u64::from(server.min_body_rate_bytes_s.max(1));
+        floor + Duration::from_secs(at_rate_s)
+    }
+}
+
+impl Inbound {
+    /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
+    pub fn new(gateway: &Gateway, endpoint: Endpoint, headers: &HeaderMap) -> Self {
+        let started_at_us = gateway.clock.now_us();
+        let forwarded = crate::inject::FORWARDED
+            .into_iter()
+            .filter_map(|name| Some((name, headers.get(name)?.to_str().ok()?.to_owned())))
+            .collect();
+        Self {
+            endpoint,
+            call_id: gateway.ids.next(gateway.clock.now_ms()),
+            started_at_us,
+            encoding: read::encoding(headers),
+            forwarded,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Credential -> Caller. One path for every header a client may put its key into.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use thiserror::Error;
+
+use crate::ask::Caller;
+use crate::clock::Clock;
+use crate::directory::{Directory, LookupError};
+
+/// Why a credential did not make a caller.
+#[derive(Debug, Error)]
+pub enum IdentifyError {
+    /// No header carries a key.
+    #[error(
+        "no API key was given: send your Weir token as `Authorization: Bearer sk-weir-...` (or in `x-api-key` or `api-key`)"
+    )]
+    Missing,
+    /// The key is malformed, unknown, revoked, or its user is disabled. Callers are not told which.
+    #[error("the API key is not valid: it is unknown, revoked or expired; ask your administrator for a new one")]
+    Invalid,
+    /// The caller may be right, but nobody can tell now.
+    #[error("API keys cannot be checked at the moment; try again shortly")]
+    Unavailable,
+}
+
+/// Finds the caller behind a request's credential.
+pub async fn identify(
+    directory: &Arc<Directory>,
+    clock: &Clock,
+    headers: &HeaderMap,
+) -> Result<Caller, IdentifyError> {
+    let presented = credential(headers).ok_or(IdentifyError::Missing)?;
+    let token = weir_store::parse_token(presented).ok_or(IdentifyError::Invalid)?;
+    let known = directory
+        .find(token.public_id)
+        .await
+        .map_err(|LookupError::Unavailable| IdentifyError::Unavailable)?
+        .ok_or(IdentifyError::Invalid)?;
+    let record = &known.token;
+    // The secret is compared before anything about the token is looked at, so that timing tells nothing of its state.
+    if !record.matches(presented) || record.revoked || record.user.disabled {
+        return Err(IdentifyError::Invalid);
+    }
+    if record
+        .expires_at_us
+        .is_some_and(|at| at <= clock.now_us())
+    {
+        return Err(IdentifyError::Invalid);
+    }
+    Ok(Caller { known })
+}
+
+/// The first header that carries something that looks like one of our tokens; else the first that carries anything, so
+/// that a client which sends a placeholder in one header and its token in another still works.
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers
+        .get(http::header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .map(strip_scheme);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let candidates = [bearer, text("x-api-key"), text("api-key")];
+    let mut given = candidates
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .filter(|key| !key.is_empty());
+    let first = given.next()?;
+    if weir_store::parse_token(first).is_some() {
+        return Some(first);
+    }
+    given
+        .find(|key| weir_store::parse_token(key).is_some())
+        .or(Some(first))
+}
+
+fn strip_scheme(value: &str) -> &str {
+    match value.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest,
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    const TOKEN: &str = "sk-weir-abcdefghijklmnop-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_str(value).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_form_of_credential_is_read_alike() {
+        let bearer = format!("Bearer {TOKEN}");
+        let lower = format!("bearer  {TOKEN}");
+        for pairs in [
+            [("authorization", bearer.as_str())],
+            [("authorization", lower.as_str())],
+            [("x-api-key", TOKEN)],
+            [("api-key", TOKEN)],
+        ] {
+            assert_eq!(credential(&headers(&pairs)), Some(TOKEN));
+        }
+        assert_eq!(credential(&headers(&[])), None);
+        assert_eq!(credential(&headers(&[("x-api-key", "  ")])), None);
+    }
+
+    #[test]
+    fn a_placeholder_in_one_header_does_not_hide_the_token_in_another() {
+        let both = headers(&[("authorization", "Bearer dummy"), ("x-api-key", TOKEN)]);
+        assert_eq!(credential(&both), Some(TOKEN));
+    }
+}

@@ -1,0 +1,296 @@
+//! One exchange with a provider over Pingora's connectors: connect or reuse, send, read the head, read the body, give the
+//! connection back. Plain HTTP/1.1 is sent as one write; TLS negotiates HTTP/2 by ALPN.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pingora::connectors::http::Connector;
+use pingora::connectors::{ConnectorOptions, TransportConnector};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::http::client::HttpSession;
+use pingora::protocols::http::v1::client::{HttpSession as Http1, http_req_header_to_wire};
+use pingora::upstreams::peer::{HttpPeer, Peer};
+use pingora::{Error, ErrorType};
+use tokio::io::AsyncWriteExt;
+
+use crate::demo::Demo;
+
+/// Idle connections to all providers together.
+const POOL_CONNECTIONS: usize = 4_096;
+/// Bodies up to this many bytes leave in the same write as the head.
+const ONE_WRITE_BYTES: usize = 64 * 1024;
+
+/// The connections to providers.
+pub struct Connectors {
+    plain: TransportConnector,
+    secure: Connector,
+}
+
+impl Default for Connectors {
+    fn default() -> Self {
+        Self {
+            plain: TransportConnector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
+            secure: Connector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
+        }
+    }
+}
+
+/// What went wrong on a link, by what it means for the next step.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum LinkError {
+    /// No connection was made: nothing was sent.
+    Connect(&'static str),
+    /// No connection in time: nothing was sent.
+    ConnectTimeout,
+    /// A pooled connection had died: the provider did not answer a byte on it.
+    DeadPooled,
+    /// No byte of an answer in time.
+    FirstByteTimeout,
+    /// Silence in the middle of an answer.
+    IdleTimeout,
+    /// The connection broke or what came was not HTTP.
+    Broken(&'static str),
+}
+
+/// A link to one provider, for one exchange.
+pub(crate) enum Link {
+    Network(Box<NetworkLink>),
+    Demo(Box<Demo>),
+}
+
+pub(crate) struct NetworkLink {
+    session: Option<HttpSession>,
+    peer: Arc<HttpPeer>,
+    is_plain: bool,
+    reused: bool,
+    answered: bool,
+    /// The body was read to its end.
+    drained: bool,
+    /// The request did not leave whole; an early answer may explain why.
+    send_failed: bool,
+}
+
+impl Connectors {
+    /// Connects or reuses a connection, and sends the request. `fresh` asks for a new connection.
+    pub(crate) async fn send(
+        &self,
+        peer: &Arc<HttpPeer>,
+        head: Box<RequestHeader>,
+        body: Bytes,
+        fresh: bool,
+    ) -> Result<Link, LinkError> {
+        let link = if peer.is_tls() {
+            self.send_secure(peer, head, body).await?
+        } else {
+            self.send_plain(peer, &head, &body, fresh).await?
+        };
+        Ok(Link::Network(Box::new(link)))
+    }
+
+    async fn send_plain(
+        &self,
+        peer: &Arc<HttpPeer>,
+        head: &RequestHeader,
+        body: &Bytes,
+        fresh: bool,
+    ) -> Result<NetworkLink, LinkError> {
+        let connected = if fresh {
+            self.plain.new_stream(&**peer).await.map(|it| (it, false))
+        } else {
+            self.plain.get_stream(&**peer).await
+        };
+        let (mut stream, reused) = connected.map_err(|error| connect_error(&error))?;
+        let mut wire = http_req_header_to_wire(head).ok_or(LinkError::Broken("bad request head"))?;
+        let sending = async {
+            if body.len() <= ONE_WRITE_BYTES {
+                wire.extend_from_slice(body);
+                stream.write_all(&wire).await?;
+            } else {
+                stream.write_all(&wire).await?;
+                stream.write_all(body).await?;
+            }
+            stream.flush().await
+        };
+        let limit = peer.options.write_timeout.unwrap_or(Duration::MAX);
+        let sent = tokio::time::timeout(limit, sending).await;
+        let session = Http1::new_with_options(stream, &**peer);
+        Ok(NetworkLink {
+            session: Some(HttpSession::H1(session)),
+            peer: Arc::clone(peer),
+            is_plain: true,
+            reused,
+            answered: false,
+            drained: false,
+            send_failed: !matches!(sent, Ok(Ok(()))),
+        })
+    }
+
+    async fn send_secure(
+        &self,
+        peer: &Arc<HttpPeer>,
+        head: Box<RequestHeader>,
+        body: Bytes,
+    ) -> Result<NetworkLink, LinkError> {
+        let (mut session, reused) = self
+            .secure
+            .get_http_session(&**peer)
+            .await
+            .map_err(|error| connect_error(&error))?;
+        session.set_write_timeout(peer.options.write_timeout);
+        let sent = async {
+            session.write_request_header(head).await?;
+            session.write_request_body(body, true).await?;
+            session.finish_request_body().await
+        }
+        .await;
+        Ok(NetworkLink {
+            session: Some(session),
+            peer: Arc::clone(peer),
+            is_plain: false,
+            reused,
+            answered: false,
+            drained: false,
+            send_failed: sent.is_err(),
+        })
+    }
+
+    /// Gives a link back whose answer was read to its end.
+    pub(crate) async fn release(&self, link: Link) {
+        let Link::Network(mut link) = link else {
+            return;
+        };
+        let Some(session) = link.session.take() else {
+            return;
+        };
+        match session {
+            HttpSession::H1(mut session) if link.is_plain => {
+                session.respect_keepalive();
+                if let Some(stream) = session.reuse().await {
+                    let idle = link.peer.options.idle_timeout;
+                    self.plain
+                        .release_stream(stream, link.peer.reuse_hash(), idle);
+                }
+            }
+            session => {
+                let idle = link.peer.options.idle_timeout;
+                self.secure
+                    .release_http_session(session, &*link.peer, idle)
+                    .await;
+            }
+        }
+    }
+
+    /// Cancels an exchange: the connection is closed, or its HTTP/2 stream reset.
+    pub(crate) async fn cancel(&self, link: Link) {
+        let Link::Network(mut link) = link else {
+            return;
+        };
+        if let Some(mut session) = link.session.take()
+            && let HttpSession::H2(h2) = &mut session
+        {
+            if let Some(mut writer) = h2.take_request_body_writer() {
+                writer.send_reset(h2::Reason::CANCEL);
+            }
+            // The slot on the shared connection is counted: it must be given back even so.
+            self.secure
+                .release_http_session(session, &*link.peer, None)
+                .await;
+        }
+    }
+}
+
+impl Link {
+    /// Reads the answer's head, 1xx skipped. `limit` is the time to the first byte.
+    pub(crate) async fn read_head(&mut self, limit: Duration) -> Result<(), LinkError> {
+        match self {
+            Self::Network(link) => link.read_head(limit).await,
+            Self::Demo(_) => Ok(()),
+        }
+    }
+
+    /// The head that was read.
+    pub(crate) fn head(&self) -> Option<&ResponseHeader> {
+        match self {
+            Self::Network(link) => link.session.as_ref()?.response_header(),
+            Self::Demo(demo) => Some(demo.head()),
+        }
+    }
+
+    /// The next piece of the body; `None` at its end. Silence longer than set with [`Self::set_idle`] is an error.
+    pub(crate) async fn read_body(&mut self) -> Result<Option<Bytes>, LinkError> {
+        match self {
+            Self::Network(link) => {
+                let Some(session) = link.session.as_mut() else {
+                    return Ok(None);
+                };
+                let read = session.read_response_body().await;
+                link.drained = matches!(read, Ok(None));
+                read.map_err(|error| match error.etype() {
+                    ErrorType::ReadTimedout => LinkError::IdleTimeout,
+                    _ => LinkError::Broken("the connection broke inside the body"),
+                })
+            }
+            Self::Demo(demo) => Ok(demo.next_piece().await),
+        }
+    }
+
+    /// Whether the answer was read to its end, so that its connection may serve again.
+    pub(crate) fn is_read(&self) -> bool {
+        match self {
+            Self::Network(link) => link.drained,
+            Self::Demo(_) => true,
+        }
+    }
+
+    /// Sets the silence allowed between two pieces of the body.
+    pub(crate) fn set_idle(&mut self, limit: Duration) {
+        if let Self::Network(link) = self
+            && let Some(session) = link.session.as_mut()
+        {
+            session.set_read_timeout(Some(limit));
+        }
+    }
+}
+
+impl NetworkLink {
+    async fn read_head(&mut self, limit: Duration) -> Result<(), LinkError> {
+        let Some(session) = self.session.as_mut() else {
+            return Err(LinkError::Broken("the connection is closed"));
+        };
+        session.set_read_timeout(Some(limit));
+        loop {
+            match session.read_response_header().await {
+                Ok(()) => {}
+                Err(error) => return Err(self.head_error(&error)),
+            }
+            let head = session.response_header();
+            if head.is_some_and(|head| !head.status.is_informational()) {
+                self.answered = true;
+                return Ok(());
+            }
+        }
+    }
+
+    fn head_error(&self, error: &Error) -> LinkError {
+        match error.etype() {
+            ErrorType::ReadTimedout => LinkError::FirstByteTimeout,
+            ErrorType::InvalidHTTPHeader => LinkError::Broken("its answer is not HTTP"),
+            _ if self.reused && !self.answered => LinkError::DeadPooled,
+            _ if self.send_failed => LinkError::Broken("the request could not be sent whole"),
+            _ => LinkError::Broken("the connection closed before an answer"),
+        }
+    }
+}
+
+fn connect_error(error: &Error) -> LinkError {
+    match error.etype() {
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => LinkError::ConnectTimeout,
+        ErrorType::ConnectRefused => LinkError::Connect("connection refused"),
+        ErrorType::ConnectNoRoute => LinkError::Connect("no route to the host"),
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert => {
+            LinkError::Connect("the TLS handshake failed")
+        }
+        _ => LinkError::Connect("the connection failed"),
+    }
+}

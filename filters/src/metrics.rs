@@ -1,0 +1,293 @@
+//! What is counted for Prometheus, named after OpenTelemetry's GenAI conventions where they have a name.
+//! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+use weir_store::{CallRow, EndKind};
+
+use crate::refusal::Side;
+
+/// Seconds; the buckets OpenTelemetry advises for `gen_ai.client.operation.duration`.
+const DURATION_BUCKETS: [f64; 14] = [
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/// Seconds; the buckets OpenTelemetry advises for `gen_ai.server.time_per_output_token`.
+const PER_TOKEN_BUCKETS: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.5, 1.0, 2.5,
+];
+/// Different label sets kept for models; further models count as `other`, so that names cannot fill the memory.
+const MODELS_MAX: u64 = 500;
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    duration: HistogramVec,
+    first_token: HistogramVec,
+    per_token: HistogramVec,
+    tokens: IntCounterVec,
+    requests: IntCounterVec,
+    errors: IntCounterVec,
+    attempts: IntCounterVec,
+    cooldowns: IntCounterVec,
+    unpriced: IntCounter,
+    estimated: IntCounter,
+    in_flight: IntGauge,
+    held: IntGauge,
+    connections: IntGauge,
+    ledger_depth: IntGauge,
+    cooling: IntGauge,
+    unrecorded: IntGauge,
+    models_seen: AtomicU64,
+    models: parking_lot::RwLock<std::collections::HashSet<String>>,
+}
+
+/// A call that ended.
+pub(crate) struct Ended<'a> {
+    pub row: &'a CallRow,
+    pub side: Option<Side>,
+}
+
+/// An attempt that was made.
+pub(crate) struct Tried<'a> {
+    pub provider: &'a str,
+    pub failed: bool,
+}
+
+/// Figures read at the moment of a scrape.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Levels {
+    /// Rows waiting for the database.
+    pub ledger_depth: usize,
+    /// Usage that was lost; must be 0.
+    pub unrecorded: u64,
+    /// Targets and keys that are set aside.
+    pub cooling: usize,
+}
+
+fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+) -> prometheus::Result<HistogramVec> {
+    let labels = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"];
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    let histogram = HistogramVec::new(options, &labels)?;
+    registry.register(Box::new(histogram.clone()))?;
+    Ok(histogram)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+fn single(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+impl Metrics {
+    /// Registers everything in a registry of its own.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let r = &registry;
+        let errors = counter(r, "weir_errors_total", "Failed requests by whose fault it was.", &["fault"])?;
+        for side in Side::ALL {
+            // A series that is born at its first error hides that error from rate().
+            errors.with_label_values(&[side.as_str()]);
+        }
+        Ok(Self {
+            duration: histogram(r, "gen_ai_client_operation_duration_seconds", "Time from the request's head to the end of the answer.", &DURATION_BUCKETS)?,
+            first_token: histogram(r, "gen_ai_server_time_to_first_token_seconds", "Time to the first output.", &DURATION_BUCKETS)?,
+            per_token: histogram(r, "gen_ai_server_time_per_output_token_seconds", "Time per output token after the first output.", &PER_TOKEN_BUCKETS)?,
+            tokens: counter(r, "gen_ai_client_token_usage_total", "Units used, by kind.", &["gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"])?,
+            requests: counter(r, "weir_requests_total", "Calls that ended, by operation, provider and how they ended.", &["gen_ai_operation_name", "gen_ai_provider_name", "end"])?,
+            attempts: counter(r, "weir_failed_attempts_total", "Attempts that failed and were followed by another or by an error.", &["gen_ai_provider_name"])?,
+            cooldowns: counter(r, "weir_cooldowns_total", "Times a target was set aside after failures.", &["gen_ai_provider_name"])?,
+            unpriced: single(r, "weir_unpriced_calls_total", "Calls whose model has no price.")?,
+            estimated: single(r, "weir_estimated_calls_total", "Calls whose usage is estimated.")?,
+            in_flight: gauge(r, "weir_requests_in_flight", "Requests being handled now.")?,
+            held: gauge(r, "weir_held_nanousd", "Nano-dollars held for calls under way.")?,
+            connections: gauge(r, "weir_connections", "Client connections open now.")?,
+            ledger_depth: gauge(r, "weir_ledger_queue_depth", "Rows waiting for the database.")?,
+            cooling: gauge(r, "weir_set_aside", "Targets and keys that are set aside now.")?,
+            unrecorded: gauge(r, "weir_unrecorded_usage", "Calls whose usage could not be recorded; must be 0.")?,
+            models_seen: AtomicU64::new(0),
+            models: parking_lot::RwLock::default(),
+            errors,
+            registry,
+        })
+    }
+
+    /// Counts a request that was refused or failed before it became a call.
+    pub fn refused(&self, side: Side) {
+        self.errors.with_label_values(&[side.as_str()]).inc();
+    }
+
+    /// A request began; dropping the guard ends it.
+    pub fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.inc();
+        InFlight(Arc::clone(self))
+    }
+
+    /// Money is held for a call; dropping the guard releases it.
+    pub(crate) fn hold(self: &Arc<Self>, nanousd: i64) -> HeldMoney {
+        self.held.add(nanousd);
+        HeldMoney {
+            metrics: Arc::clone(self),
+            nanousd,
+        }
+    }
+
+    /// Requests being handled now.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// Client connections open now.
+    pub fn set_connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn tried(&self, tried: Tried<'_>) {
+        if tried.failed {
+            self.attempts.with_label_values(&[tried.provider]).inc();
+        }
+    }
+
+    pub(crate) fn cooled_down(&self, provider: &str) {
+        self.cooldowns.with_label_values(&[provider]).inc();
+    }
+
+    pub(crate) fn call_ended(&self, ended: &Ended<'_>) {
+        let row = ended.row;
+        let model = self.model_label(&row.served_model);
+        let of_model = [row.kind, &row.provider, model];
+        let latency = micros(row.latency_us);
+        self.requests
+            .with_label_values(&[row.kind, &row.provider, row.end.as_str()])
+            .inc();
+        self.duration
+            .with_label_values(&of_model)
+            .observe(latency.as_secs_f64());
+        if let Some(side) = ended.side {
+            self.errors.with_label_values(&[side.as_str()]).inc();
+        }
+        let mut output = 0;
+        for item in &row.items {
+            let labels = [&*row.provider, model, item.unit];
+            self.tokens.with_label_values(&labels).inc_by(item.quantity);
+            if matches!(item.unit, "output" | "reasoning" | "audio_output") {
+                output += item.quantity;
+            }
+        }
+        if row.unpriced {
+            self.unpriced.inc();
+        }
+        if row.estimated {
+            self.estimated.inc();
+        }
+        let Some(first) = row.ttft_us.filter(|_| row.end == EndKind::Done && row.streamed) else {
+            return;
+        };
+        let first = micros(first);
+        self.first_token
+            .with_label_values(&of_model)
+            .observe(first.as_secs_f64());
+        if output > 1 {
+            let rest = latency.saturating_sub(first).as_secs_f64();
+            #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+            let per_token = rest / (output - 1) as f64;
+            self.per_token.with_label_values(&of_model).observe(per_token);
+        }
+    }
+
+    /// The model's name while there is room for another series, else `other`: model names come from callers.
+    fn model_label<'a>(&self, model: &'a str) -> &'a str {
+        if self.models.read().contains(model) {
+            return model;
+        }
+        if self.models_seen.load(Ordering::Relaxed) >= MODELS_MAX || model.len() > 128 {
+            return "other";
+        }
+        if self.models.write().insert(model.to_owned()) {
+            self.models_seen.fetch_add(1, Ordering::Relaxed);
+        }
+        model
+    }
+
+    /// The text of a scrape.
+    pub fn render(&self, levels: Levels) -> Vec<u8> {
+        let depth = i64::try_from(levels.ledger_depth).unwrap_or(i64::MAX);
+        self.ledger_depth.set(depth);
+        self.cooling
+            .set(i64::try_from(levels.cooling).unwrap_or(i64::MAX));
+        self.unrecorded
+            .set(i64::try_from(levels.unrecorded).unwrap_or(i64::MAX));
+        let mut text = Vec::new();
+        // Writing to a Vec does not fail, and a family without a name cannot be registered.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        text
+    }
+}
+
+/// A request being handled.
+pub struct InFlight(Arc<Metrics>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+/// Money held for a call.
+pub(crate) struct HeldMoney {
+    metrics: Arc<Metrics>,
+    nanousd: i64,
+}
+
+impl Drop for HeldMoney {
+    fn drop(&mut self) {
+        self.metrics.held.sub(self.nanousd);
+    }
+}
+
+fn micros(us: i64) -> Duration {
+    Duration::from_micros(u64::try_from(us).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_series_before_it_happens_and_names_stay_bounded() {
+        let metrics = Metrics::new().unwrap();
+        metrics.refused(Side::Policy);
+        for n in 0..2_000 {
+            metrics.model_label(&format!("model-{n}"));
+        }
+        assert_eq!(metrics.models.read().len(), 500);
+        assert_eq!(metrics.model_label("model-1"), "model-1");
+        assert_eq!(metrics.model_label("model-1999"), "other");
+        let text = String::from_utf8(metrics.render(Levels::default())).unwrap();
+        assert!(text.contains(r#"weir_errors_total{fault="policy"} 1"#));
+        assert!(text.contains(r#"weir_errors_total{fault="gateway"} 0"#));
+        assert!(text.contains("weir_unrecorded_usage 0"));
+    }
+}

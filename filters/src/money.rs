@@ -1,0 +1,132 @@
+//! What a call costs: integers only. Prices are nano-dollars per million units; the products are summed in i128 and
+//! rounded once per call, half up.
+
+use weir_config::Price;
+use weir_wire::usage::{Unit, Usage};
+
+/// The units a price is for.
+const PER: i128 = 1_000_000;
+
+/// What one unit of a call used and cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The attempt that used it, from 1.
+    pub attempt: u32,
+    /// The unit.
+    pub unit: Unit,
+    /// How much.
+    pub quantity: u64,
+    /// Its part of the call's cost, nano-dollars. The parts of a call sum to its cost exactly.
+    pub cost_nanousd: i64,
+}
+
+/// A running bill: costs are summed unrounded, and each line gets the difference its product makes to the rounded sum.
+#[derive(Default)]
+pub struct Bill {
+    sum: i128,
+    /// The lines so far.
+    pub lines: Vec<Line>,
+    /// Whether something on it has no price.
+    pub unpriced: bool,
+}
+
+impl Bill {
+    /// Adds what an attempt used, at a price, if one is known.
+    pub fn add(&mut self, attempt: u32, usage: &Usage, price: Option<&Price>) {
+        // A long prompt may put the whole request into a dearer tier.
+        let rates = price.map(|price| price.at(usage.input_total()));
+        for (unit, quantity) in usage.iter() {
+            let before = rounded(self.sum);
+            match rates {
+                Some(rates) => {
+                    let per_million = i128::from(rates.per_million(unit.as_str()));
+                    self.sum += per_million * i128::from(quantity);
+                }
+                None => self.unpriced = true,
+            }
+            self.lines.push(Line {
+                attempt,
+                unit,
+                quantity,
+                cost_nanousd: clamp(rounded(self.sum) - before),
+            });
+        }
+    }
+
+    /// The cost of everything on the bill, nano-dollars.
+    pub fn total_nanousd(&self) -> i64 {
+        clamp(rounded(self.sum))
+    }
+}
+
+/// The cost of some tokens in and out, for a hold: at the dearest of the prices each may fall under.
+pub fn hold_nanousd(price: &Price, input_tokens: u64, output_tokens: u64) -> (i64, i64) {
+    let rates = price.at(input_tokens);
+    let dearest = |units: &[Unit]| {
+        let prices = units.iter().map(|unit| rates.per_million(unit.as_str()));
+        i128::from(prices.max().unwrap_or(0))
+    };
+    let input = dearest(&[Unit::Input, Unit::CacheWrite5m, Unit::CacheWrite1h])
+        * i128::from(input_tokens);
+    let output = dearest(&[Unit::Output, Unit::Reasoning]) * i128::from(output_tokens);
+    (clamp(rounded(input)), clamp(rounded(output)))
+}
+
+fn rounded(sum: i128) -> i128 {
+    (sum + PER / 2).div_euclid(PER)
+}
+
+fn clamp(nanousd: i128) -> i64 {
+    i64::try_from(nanousd).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn price(input: i64, output: i64) -> Price {
+        Price::flat(input, output)
+    }
+
+    #[test]
+    fn it_is_rounded_once_per_call_and_half_up() {
+        let mut usage = Usage::default();
+        usage.set(Unit::Input, 1);
+        usage.set(Unit::Output, 1);
+        let mut bill = Bill::default();
+        // 0.3 + 0.2 nano-dollars are half a nano-dollar together; rounded apart they would be nothing.
+        bill.add(1, &usage, Some(&price(300_000, 200_000)));
+        assert_eq!(bill.total_nanousd(), 1);
+    }
+
+    #[test]
+    fn usage_without_a_price_is_counted_and_flagged() {
+        let mut usage = Usage::default();
+        usage.set(Unit::Output, 7);
+        let mut bill = Bill::default();
+        bill.add(1, &usage, None);
+        assert!(bill.unpriced);
+        assert_eq!((bill.lines.len(), bill.total_nanousd()), (1, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_lines_sum_to_the_total(
+            quantities in proptest::collection::vec(0_u64..10_000_000, 9),
+            input in 0_i64..100_000_000_000,
+            output in 0_i64..100_000_000_000,
+        ) {
+            let mut usage = Usage::default();
+            for (unit, quantity) in Unit::ALL.iter().zip(&quantities) {
+                usage.set(*unit, *quantity);
+            }
+            let mut bill = Bill::default();
+            bill.add(1, &usage, Some(&price(input, output)));
+            bill.add(2, &usage, Some(&price(output, input)));
+            let sum: i64 = bill.lines.iter().map(|line| line.cost_nanousd).sum();
+            prop_assert_eq!(sum, bill.total_nanousd());
+            prop_assert!(bill.lines.iter().all(|line| line.cost_nanousd >= 0));
+        }
+    }
+}

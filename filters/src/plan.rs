@@ -1,0 +1,230 @@
+//! Ask -> Plan: the ordered targets a call may be sent to, each with the keys this caller may use there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use thiserror::Error;
+use weir_config::{OperatorKeys, Price};
+use weir_store::OpenKey;
+
+use crate::allow::{self, AllowError};
+use crate::ask::{Allowed, Endpoint};
+use crate::health::Switch;
+use crate::provider::{KeyOwner, Upstream, UpstreamKey};
+use crate::routes::{Candidate, Routes};
+
+/// Targets of one plan; what a configuration names beyond is not tried.
+const TARGETS_MAX: usize = 16;
+
+/// Where a call may go, in order. Remembered per token and model, so that planning costs a look-up.
+pub struct Plan {
+    /// At least one target.
+    pub targets: Vec<Target>,
+}
+
+/// A provider's model and the keys for it.
+pub struct Target {
+    /// The provider.
+    pub upstream: Arc<Upstream>,
+    /// The provider's own name of the model.
+    pub model: Arc<str>,
+    /// What it costs; `None` where no price is known.
+    pub price: Option<Price>,
+    pub(crate) keys: Vec<Arc<UpstreamKey>>,
+    pub(crate) switch: Arc<Switch>,
+    turn: AtomicUsize,
+}
+
+impl Target {
+    /// The keys to try, the next in turn first: a weighted round, so that every key gets its share without chance.
+    pub(crate) fn keys_in_turn(&self) -> impl Iterator<Item = &Arc<UpstreamKey>> {
+        let first = if self.keys.len() < 2 {
+            0
+        } else {
+            let total: usize = self.keys.iter().map(|key| key.weight as usize).sum();
+            let mut at = self.turn.fetch_add(1, Ordering::Relaxed) % total;
+            self.keys
+                .iter()
+                .position(|key| {
+                    let weight = key.weight as usize;
+                    let is_here = at < weight;
+                    at = at.saturating_sub(weight);
+                    is_here
+                })
+                .unwrap_or(0)
+        };
+        let (before, from) = self.keys.split_at(first);
+        from.iter().chain(before)
+    }
+}
+
+/// What of a caller decides which targets it may use.
+#[derive(Clone, Copy)]
+pub struct Holder<'a> {
+    /// The user's own provider keys.
+    pub keys: &'a [OpenKey],
+    /// Whether the user is an administrator.
+    pub is_admin: bool,
+    /// The token's model allow-list; empty for all.
+    pub models: &'a [String],
+}
+
+/// An ask with its plan: made by `plan` alone.
+pub struct Planned {
+    pub(crate) allowed: Allowed,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) routes: Arc<Routes>,
+}
+
+/// Why no plan could be made.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// The model is unknown or not this caller's.
+    #[error(transparent)]
+    NotFound(#[from] AllowError),
+    /// There is a provider for the model, but no key this caller may use there.
+    #[error("no API key for provider `{provider}` is yours to use: add one with `weir key set {provider} --user <you>`, or ask your administrator")]
+    NoKey {
+        /// The provider without a key.
+        provider: Arc<str>,
+    },
+    /// The provider does not serve this operation.
+    #[error("the model `{model}` is not served at this endpoint by `{provider}`")]
+    Endpoint {
+        /// The model asked for.
+        model: Arc<str>,
+        /// The provider.
+        provider: Arc<str>,
+    },
+}
+
+/// Plans the call.
+pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError> {
+    let known = &allowed.ask.admitted.caller.known;
+    let plan = match known.plans.get(routes.generation, &allowed.model) {
+        Some(plan) => plan,
+        None => {
+            let built = build(routes, known.holder(), &allowed.model);
+            let plan = Arc::new(built.map_err(|why| why.into_error(routes, &allowed))?);
+            known
+                .plans
+                .put(routes.generation, Arc::clone(&allowed.model), Arc::clone(&plan));
+            plan
+        }
+    };
+    let endpoint = allowed.ask.inbound.endpoint;
+    if !plan.targets.iter().any(|target| serves(target, endpoint)) {
+        return Err(PlanError::Endpoint {
+            model: Arc::clone(&allowed.model),
+            provider: Arc::clone(&plan.targets[0].upstream.name),
+        });
+    }
+    Ok(Planned {
+        allowed,
+        plan,
+        routes: Arc::clone(routes),
+    })
+}
+
+/// Whether a target's provider serves an operation.
+pub(crate) fn serves(target: &Target, endpoint: Endpoint) -> bool {
+    let endpoints = &target.upstream.provider().endpoints;
+    match endpoint {
+        Endpoint::Chat => endpoints.chat,
+        Endpoint::Completions => endpoints.completions,
+        Endpoint::Embeddings => endpoints.embeddings,
+    }
+}
+
+/// Why [`build`] found no target.
+pub(crate) enum Unplannable {
+    NotFound,
+    NoKey(Arc<str>),
+}
+
+impl Unplannable {
+    fn into_error(self, routes: &Routes, allowed: &Allowed) -> PlanError {
+        match self {
+            Self::NotFound => {
+                PlanError::NotFound(allow::not_found(routes, &allowed.ask, &allowed.model))
+            }
+            Self::NoKey(provider) => PlanError::NoKey { provider },
+        }
+    }
+}
+
+/// The plan of one name for one caller.
+pub(crate) fn build(routes: &Routes, holder: Holder<'_>, asked: &str) -> Result<Plan, Unplannable> {
+    let patterns = holder.models;
+    let is_whole = allow::permits(patterns, asked);
+    let mut targets = Vec::new();
+    let mut without_key = None;
+    for candidate in routes.candidates(asked) {
+        let name = format!("{}/{}", candidate.upstream.name, candidate.model);
+        if !is_whole && !allow::permits(patterns, &name) {
+            continue;
+        }
+        let keys = usable_keys(routes, holder, &candidate.upstream);
+        if keys.is_empty() {
+            without_key.get_or_insert(Arc::clone(&candidate.upstream.name));
+        } else if targets.len() < TARGETS_MAX {
+            targets.push(target(routes, candidate, keys, &name));
+        }
+    }
+    match (targets.is_empty(), without_key) {
+        (false, _) => Ok(Plan { targets }),
+        (true, Some(provider)) => Err(Unplannable::NoKey(provider)),
+        (true, None) => Err(Unplannable::NotFound),
+    }
+}
+
+fn target(
+    routes: &Routes,
+    candidate: Candidate,
+    keys: Vec<Arc<UpstreamKey>>,
+    name: &str,
+) -> Target {
+    let prices = &routes.settings.prices;
+    let price = prices.find(&candidate.upstream.name, &candidate.model);
+    Target {
+        price: price.cloned(),
+        switch: routes.switchboard.switch(format!("target:{name}")),
+        keys,
+        turn: AtomicUsize::new(0),
+        upstream: candidate.upstream,
+        model: candidate.model,
+    }
+}
+
+/// The caller's own keys for the provider; where there are none, the operator's if the policy lets this caller use them.
+fn usable_keys(routes: &Routes, holder: Holder<'_>, upstream: &Upstream) -> Vec<Arc<UpstreamKey>> {
+    let own: Vec<_> = holder
+        .keys
+        .iter()
+        .filter(|key| key.provider == *upstream.name)
+        .filter_map(|key| {
+            UpstreamKey::new(
+                &key.id,
+                KeyOwner::Caller,
+                key.weight,
+                upstream.provider().auth,
+                key.secret.expose(),
+                &routes.switchboard,
+            )
+        })
+        .map(Arc::new)
+        .collect();
+    if !own.is_empty() {
+        return own;
+    }
+    let may_spend = match routes.settings.policy.operator_keys {
+        OperatorKeys::Everyone => true,
+        OperatorKeys::Admins => holder.is_admin,
+        OperatorKeys::Never => false,
+    };
+    let operator = upstream.operator_keys.iter();
+    operator
+        .filter(|key| may_spend || key.owner == KeyOwner::Nobody)
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Body -> Ask: bounded, decompressed where it must be, looked at shallowly over the raw bytes.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use thiserror::Error;
+use weir_wire::body::{self, BodyError, Head};
+
+use crate::ask::{Admitted, Ask, Encoding, Inbound};
+
+/// The brotli decoder's own buffer.
+const BROTLI_BUFFER_BYTES: usize = 4096;
+/// Bodies up to this size are parsed at once; larger ones beside the event loop.
+const INLINE_BYTES: usize = 128 * 1024;
+
+/// Why a body did not make an ask.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The body, or what it decompresses to, is larger than the configured bound.
+    #[error("the request body is larger than the limit of {max_bytes} bytes (server.max_body_bytes)")]
+    TooLarge {
+        /// The bound, in bytes.
+        max_bytes: usize,
+    },
+    /// The body's compression is none we know.
+    #[error("this Content-Encoding is not supported: use gzip, br, zstd or none")]
+    Encoding,
+    /// The body does not decompress.
+    #[error("the request body does not decompress as its Content-Encoding says")]
+    Corrupt,
+    /// The body is not an object we can use.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+/// The compression that a request's headers name.
+pub fn encoding(headers: &HeaderMap) -> Option<Encoding> {
+    let named = headers.get(http::header::CONTENT_ENCODING)?;
+    match named.as_bytes().to_ascii_lowercase().as_slice() {
+        b"identity" | b"" => None,
+        b"gzip" | b"x-gzip" => Some(Encoding::Gzip),
+        b"br" => Some(Encoding::Brotli),
+        b"zstd" => Some(Encoding::Zstd),
+        _ => Some(Encoding::Unknown),
+    }
+}
+
+/// Makes an ask of a body that was read whole. Large or compressed bodies are worked on beside the event loop, so that
+/// one of them does not hold up everyone else's stream.
+pub async fn read(
+    admitted: Admitted,
+    inbound: Inbound,
+    raw: Bytes,
+    max_bytes: usize,
+) -> Result<Ask, ReadError> {
+    let encoding = inbound.encoding;
+    let (body, head) = if encoding.is_none() && raw.len() <= INLINE_BYTES {
+        let head = body::parse(&raw)?;
+        (raw, head)
+    } else {
+        let work = move || open(encoding, raw, max_bytes);
+        let opened = tokio::task::spawn_blocking(work).await;
+        opened.map_err(|_| ReadError::Corrupt)??
+    };
+    Ok(Ask {
+        admitted,
+        inbound,
+        head,
+        body,
+    })
+}
+
+fn open(encoding: Option<Encoding>, raw: Bytes, max_bytes: usize) -> Result<(Bytes, Head), ReadError> {
+    let body = match encoding {
+        None => raw,
+        Some(encoding) => decompress(encoding, &raw, max_bytes)?,
+    };
+    let head = body::parse(&body)?;
+    Ok((body, head))
+}
+
+fn decompress(encoding: Encoding, raw: &[u8], max_bytes: usize) -> Result<Bytes, ReadError> {
+    match encoding {
+        Encoding::Gzip => drain(flate2::read::MultiGzDecoder::new(raw), max_bytes),
+        Encoding::Brotli => drain(brotli::Decompressor::new(raw, BROTLI_BUFFER_BYTES), max_bytes),
+        Encoding::Zstd => {
+            let decoder = zstd::stream::read::Decoder::new(raw).map_err(|_| ReadError::Corrupt)?;
+            drain(decoder, max_bytes)
+        }
+        Encoding::Unknown => Err(ReadError::Encoding),
+    }
+}
+
+/// Reads one byte more than allowed, so that a bomb is known without being unpacked.
+fn drain(decoder: impl Read, max_bytes: usize) -> Result<Bytes, ReadError> {
+    let mut out = Vec::new();
+    let bound = u64::try_from(max_bytes).unwrap_or(u64::MAX);
+    decoder
+        .take(bound.saturating_add(1))
+        .read_to_end(&mut out)
+        .map_err(|_| ReadError::Corrupt)?;
+    if out.len() > max_bytes {
+        return Err(ReadError::TooLarge { max_bytes });
+    }
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn each_compression_is_undone() {
+        let text = br#"{"model":"m","messages":[]}"#;
+        let mut brotli_bytes = Vec::new();
+        brotli::CompressorWriter::new(&mut brotli_bytes, 4096, 5, 20)
+            .write_all(text)
+            .unwrap();
+        let zstd_bytes = zstd::stream::encode_all(&text[..], 3).unwrap();
+        for (encoding, bytes) in [
+            (Encoding::Gzip, gzip(text)),
+            (Encoding::Brotli, brotli_bytes),
+            (Encoding::Zstd, zstd_bytes),
+        ] {
+            assert_eq!(&decompress(encoding, &bytes, 1_000).unwrap()[..], text);
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_is_unpacked() {
+        let bomb = gzip(&vec![b' '; 10_000_000]);
+        assert!(bomb.len() < 20_000);
+        let refused = decompress(Encoding::Gzip, &bomb, 1_000_000);
+        assert!(matches!(refused, Err(ReadError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn garbage_and_unknown_encodings_are_told_apart() {
+        let garbage = decompress(Encoding::Gzip, b"not gzip", 1_000);
+        assert!(matches!(garbage, Err(ReadError::Corrupt)));
+        let unknown = decompress(Encoding::Unknown, b"", 1_000);
+        assert!(matches!(unknown, Err(ReadError::Encoding)));
+    }
+}

@@ -1,0 +1,179 @@
+//! Hold x Outcome -> usage rows: the one exit for every way a call can end.
+//!
+//! A [`Tally`] is made when the intent is committed and collects what the attempts did. It is settled explicitly at the
+//! end; should its task die before that, dropping it settles what is known.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use uuid::Uuid;
+use weir_store::{CallRow, EndKind, Ledger, UsageItem};
+use weir_wire::usage::{Unit, Usage};
+
+use crate::clock::Clock;
+use crate::metrics::{Ended, Metrics};
+use crate::money::Bill;
+use crate::plan::Target;
+use crate::provider::UpstreamKey;
+use crate::refusal::Side;
+use crate::reserve::Held;
+
+/// What a call used so far, and what is to be written about it.
+pub(crate) struct Tally {
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    row: Option<Box<CallRow>>,
+    bill: Bill,
+    call_id: Uuid,
+    endpoint_kind: &'static str,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Finish {
+    pub end: EndKind,
+    /// The status the client got, or would have got (499 where it was gone).
+    pub status: u16,
+    /// Whose fault it was, where it failed.
+    pub side: Option<Side>,
+}
+
+impl Tally {
+    pub(crate) fn new(ledger: Ledger, metrics: Arc<Metrics>, clock: Clock, held: &Held) -> Self {
+        let planned = &held.planned;
+        let ask = &planned.allowed.ask;
+        let known = &ask.admitted.caller.known;
+        let first = &planned.plan.targets[0];
+        let row = CallRow {
+            call_id: ask.inbound.call_id,
+            started_at_us: ask.inbound.started_at_us,
+            user_id: Arc::clone(&known.user_id),
+            token_id: Arc::clone(&known.token_id),
+            key_id: None,
+            kind: ask.inbound.endpoint.kind(),
+            asked_model: Arc::clone(&planned.allowed.model),
+            served_model: Arc::clone(&first.model),
+            provider: Arc::clone(&first.upstream.name),
+            upstream_id: None,
+            attempts: 0,
+            status: 500,
+            end: EndKind::Failed,
+            streamed: ask.head.stream,
+            estimated: false,
+            unpriced: false,
+            cost_nanousd: 0,
+            price_version: Arc::clone(&planned.routes.price_version),
+            latency_us: 0,
+            ttft_us: None,
+            items: Vec::new(),
+        };
+        Self {
+            ledger,
+            metrics,
+            clock,
+            call_id: row.call_id,
+            endpoint_kind: row.kind,
+            row: Some(Box::new(row)),
+            bill: Bill::default(),
+        }
+    }
+
+    /// A new attempt begins; its number, from 1.
+    pub(crate) fn attempt(&mut self, target: &Target, key: &UpstreamKey) -> u32 {
+        let Some(row) = self.row.as_mut() else {
+            return 0;
+        };
+        row.attempts += 1;
+        row.provider = Arc::clone(&target.upstream.name);
+        row.served_model = Arc::clone(&target.model);
+        row.key_id = Some(Arc::clone(&key.id));
+        row.upstream_id = None;
+        row.attempts
+    }
+
+    /// The attempts so far.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.row.as_ref().map_or(0, |row| row.attempts)
+    }
+
+    /// The provider's own id of the request, kept beside ours.
+    pub(crate) fn set_upstream_id(&mut self, id: &str) {
+        if let Some(row) = self.row.as_mut() {
+            row.upstream_id = Some(id.chars().take(128).collect());
+        }
+    }
+
+    /// The first output went to the client now.
+    pub(crate) fn first_output(&mut self) {
+        if let Some(row) = self.row.as_mut()
+            && row.ttft_us.is_none()
+        {
+            row.ttft_us = Some((self.clock.now_us() - row.started_at_us).max(0));
+        }
+    }
+
+    /// Usage as the provider told it.
+    pub(crate) fn used(&mut self, target: &Target, usage: &Usage) {
+        let attempt = self.attempts();
+        self.bill.add(attempt, usage, target.price.as_ref());
+    }
+
+    /// Usage nobody told: estimated, and marked so.
+    pub(crate) fn used_about(&mut self, target: &Target, input_tokens: u64, output_tokens: u64) {
+        let mut usage = Usage::default();
+        usage.set(Unit::Input, input_tokens);
+        usage.set(Unit::Output, output_tokens);
+        self.used(target, &usage);
+        if let Some(row) = self.row.as_mut() {
+            row.estimated = true;
+        }
+    }
+
+    /// Writes the row. The ledger keeps it from here on, also while the database is away.
+    pub(crate) async fn settle(mut self, finish: Finish) {
+        if let Some(row) = self.close(finish)
+            && let Err(error) = self.ledger.finish(row).await
+        {
+            tracing::error!(call = %self.call_id, %error, "usage could not be recorded");
+        }
+    }
+
+    fn close(&mut self, finish: Finish) -> Option<CallRow> {
+        let mut row = *self.row.take()?;
+        row.status = finish.status;
+        row.end = finish.end;
+        row.latency_us = (self.clock.now_us() - row.started_at_us).max(0);
+        row.cost_nanousd = self.bill.total_nanousd();
+        row.unpriced = self.bill.unpriced;
+        let lines = self.bill.lines.drain(..);
+        row.items = lines
+            .map(|line| UsageItem {
+                attempt: line.attempt,
+                unit: line.unit.as_str(),
+                quantity: line.quantity,
+                cost_nanousd: line.cost_nanousd,
+            })
+            .collect();
+        self.metrics.call_ended(&Ended {
+            row: &row,
+            side: finish.side,
+        });
+        Some(row)
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let Some(row) = self.close(Finish {
+            end: EndKind::Failed,
+            status: 500,
+            side: Some(Side::Gateway),
+        }) else {
+            return;
+        };
+        tracing::error!(call = %self.call_id, kind = self.endpoint_kind, "a call's task died before it was settled");
+        // The first poll hands the row over; it would wait only if the queue were full.
+        let _ = self.ledger.finish(row).now_or_never();
+    }
+}

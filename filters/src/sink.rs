@@ -1,0 +1,58 @@
+//! Where an answer goes. The door implements it over a client's session; a background call will over a stored log.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+/// The owner of the call is gone: nothing can be written any more.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the client is gone")]
+pub struct Gone;
+
+/// The head of an answer.
+pub struct ReplyHead {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type of the body.
+    pub content_type: Arc<str>,
+    /// Further headers; names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// Headers whose names come from the provider rather than from us.
+pub struct Relayed {
+    /// The provider's headers that may reach the client, in the provider's order.
+    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+}
+
+/// Takes one answer: either whole, or begun and then piece by piece.
+pub trait Sink: Send {
+    /// Writes a whole answer.
+    fn reply(
+        &mut self,
+        head: ReplyHead,
+        relayed: Option<Relayed>,
+        body: Bytes,
+    ) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Begins an answer of unknown length.
+    fn begin(
+        &mut self,
+        head: ReplyHead,
+        relayed: Option<Relayed>,
+    ) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Writes a piece of a begun answer, at once.
+    fn write(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Ends a begun answer as complete.
+    fn end(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Cuts a begun answer so that nobody can take it for complete.
+    fn cut(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Resolves when the owner is gone, and not before. May be dropped and called again.
+    fn gone(&mut self) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,142 @@
+//! `weir key`
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::context::{CommandError, Context};
+use super::output;
+
+/// The longest provider key.
+const KEY_MAX_BYTES: u64 = 16 * 1024;
+
+/// What can be done with provider keys.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Set a user's key for a provider; the key is read from standard input, so that no shell history keeps it
+    Set {
+        /// The provider, as in the configuration
+        provider: String,
+        /// The user it belongs to
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// A label; a key of the same provider and label is replaced
+        #[arg(long, default_value = "default")]
+        label: String,
+    },
+    /// List provider keys (never the keys themselves)
+    List {
+        /// Only this user's
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// Print JSON, one key a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a provider key
+    Remove {
+        /// The key's id, as `weir key list` shows it
+        id: String,
+    },
+}
+
+/// Runs the command.
+pub fn run(config: Option<PathBuf>, command: Command) -> Result<(), CommandError> {
+    let context = Context::open(config)?;
+    match command {
+        Command::Set {
+            provider,
+            user,
+            label,
+        } => set(&context, &provider, &user, &label),
+        Command::List { user, json } => list(&context, user.as_deref(), json),
+        Command::Remove { id } => {
+            context.store.remove_provider_key(&id, context.now_us)?;
+            Ok(output::line(&format!("key `{id}` removed"))?)
+        }
+    }
+}
+
+fn set(context: &Context, provider: &str, user: &str, label: &str) -> Result<(), CommandError> {
+    if !context.settings.providers.contains_key(provider) {
+        let known: Vec<&str> = context.settings.providers.keys().map(String::as_str).collect();
+        return Err(CommandError::Usage(format!(
+            "there is no provider `{provider}`; the configuration has {}",
+            known.join(", ")
+        )));
+    }
+    let user = context.user(user)?;
+    let secret = read_secret()?;
+    let sealer = crate::serve::open_sealer(&context.settings)?;
+    context.store.check_master_key(&sealer)?;
+    let record = context.store.set_provider_key(
+        &user.id,
+        provider,
+        label,
+        &secret,
+        &sealer,
+        context.now_us,
+    )?;
+    output::line(&format!(
+        "key `{}` of user `{}` for `{provider}` set",
+        record.id, user.name
+    ))?;
+    Ok(())
+}
+
+fn read_secret() -> Result<String, CommandError> {
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        let _ = write!(std::io::stderr(), "Paste the key, then press Enter and Ctrl-D: ");
+    }
+    let mut text = String::new();
+    input.by_ref().take(KEY_MAX_BYTES).read_to_string(&mut text)?;
+    let text = text.trim();
+    let is_usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_usable {
+        Ok(text.to_owned())
+    } else {
+        Err(CommandError::Usage(
+            "the key on standard input is empty or holds characters no key has".to_owned(),
+        ))
+    }
+}
+
+fn list(context: &Context, user: Option<&str>, as_json: bool) -> Result<(), CommandError> {
+    let user = user.map(|name| context.user(name)).transpose()?;
+    let keys = context
+        .store
+        .list_provider_keys(user.as_ref().map(|user| user.id.as_str()))?;
+    let names: std::collections::HashMap<String, String> = context
+        .store
+        .list_users()?
+        .into_iter()
+        .map(|user| (user.id, user.name))
+        .collect();
+    let name_of = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.to_owned());
+    if as_json {
+        for key in &keys {
+            output::json(&json!({
+                "id": key.id, "user": name_of(&key.user_id), "provider": key.provider,
+                "label": key.label, "hint": key.hint, "created_at_us": key.created_at_us,
+            }))?;
+        }
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = keys
+        .iter()
+        .map(|key| {
+            vec![
+                key.id.clone(),
+                name_of(&key.user_id),
+                key.provider.clone(),
+                key.label.clone(),
+                format!("...{}", key.hint),
+            ]
+        })
+        .collect();
+    output::table(&["ID", "USER", "PROVIDER", "LABEL", "KEY"], &rows)?;
+    Ok(())
+}

@@ -1,0 +1,267 @@
+//! A client's session as the way of a request sees it: where the body comes from and the answer goes to.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::Version;
+use pingora::ErrorType;
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use tokio::time::Instant;
+use uuid::Uuid;
+use weir_config::Settings;
+use weir_filters::answer::retry_after_s;
+use weir_filters::gateway::{Body, Client, Gateway};
+use weir_filters::read::ReadError;
+use weir_filters::refusal::{Refusal, Told};
+use weir_filters::sink::{Gone, Relayed, ReplyHead, Sink};
+
+use super::app::After;
+
+/// Unread bodies up to this size are read away so that the connection can go on; larger ones end it.
+const DRAIN_INLINE_BYTES: usize = 64 * 1024;
+/// How long the rest of a refused body is read away, so that the client can see the answer before a reset.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// One request of a client, and its answer.
+pub struct SessionClient<'a> {
+    pub(super) session: &'a mut ServerSession,
+    pub(super) gateway: &'a Gateway,
+    /// The id told as `x-request-id`.
+    pub(super) request_id: Uuid,
+    after: After,
+}
+
+impl<'a> SessionClient<'a> {
+    pub(super) fn new(gateway: &'a Gateway, session: &'a mut ServerSession) -> Self {
+        let write_timeout_ms = gateway.routes().settings.server.write_timeout_ms;
+        session.set_write_timeout(Some(Duration::from_millis(write_timeout_ms)));
+        Self {
+            request_id: gateway.ids.next(gateway.clock.now_ms()),
+            gateway,
+            session,
+            after: After::Reuse,
+        }
+    }
+
+    /// What becomes of the connection.
+    pub(super) fn after(&self) -> After {
+        self.after
+    }
+
+    fn declared_length(&self) -> Option<usize> {
+        let length = self.session.get_header(http::header::CONTENT_LENGTH)?;
+        length.to_str().ok()?.trim().parse().ok()
+    }
+
+    fn expects_continue(&self) -> bool {
+        self.session
+            .get_header(http::header::EXPECT)
+            .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    }
+
+    /// Answers a refusal. What is left of the body is read away first if it is little, afterwards and for a while if it
+    /// is much: closing over unread bytes resets the connection, and the client never sees the answer.
+    pub(super) async fn refuse(&mut self, refusal: &Refusal) {
+        let told = refusal.told();
+        self.gateway.metrics.refused(told.side);
+        if matches!(refusal, Refusal::Gone) {
+            self.after = After::Close;
+            return;
+        }
+        tracing::info!(
+            call = %self.request_id, status = told.status,
+            fault = told.side.as_str(), reason = %told.message, "request refused"
+        );
+        self.tell(&told, Bytes::from(told.to_json())).await;
+    }
+
+    /// Answers with a whole body of our own, whatever is left of the request's.
+    pub(super) async fn tell(&mut self, told: &Told, body: Bytes) {
+        let mut headers = Vec::new();
+        if let Some(delay) = told.retry_after {
+            headers.push(("retry-after", retry_after_s(delay).to_string()));
+            headers.push(("retry-after-ms", delay.as_millis().to_string()));
+        }
+        self.answer_early(told.status, headers, body).await;
+    }
+
+    /// Answers although the request's body may not have been read.
+    pub(super) async fn answer_early(
+        &mut self,
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+    ) {
+        let is_small = self.declared_length().is_some_and(|it| it <= DRAIN_INLINE_BYTES);
+        if is_small && !self.expects_continue() && !self.session.is_body_done() {
+            let drained = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
+            if !matches!(drained, Ok(Ok(()))) {
+                self.after = After::Close;
+            }
+        }
+        let is_unread = !self.session.is_body_done();
+        if is_unread || self.after == After::Close {
+            self.after = After::Close;
+            self.session.set_keepalive(None);
+        }
+        let head = ReplyHead {
+            status,
+            content_type: "application/json".into(),
+            headers,
+        };
+        let sent = self.reply(head, None, body).await;
+        if is_unread && sent.is_ok() {
+            let _ = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
+        }
+    }
+
+    /// A head with everything an answer of ours has.
+    fn head(&self, reply: ReplyHead, relayed: Option<Relayed>) -> pingora::Result<ResponseHeader> {
+        let mut head = ResponseHeader::build(reply.status, Some(12))?;
+        head.insert_header(http::header::CONTENT_TYPE, &*reply.content_type)?;
+        let mut buffer = Uuid::encode_buffer();
+        let request_id: &str = self.request_id.hyphenated().encode_lower(&mut buffer);
+        head.insert_header("x-request-id", request_id)?;
+        for (name, value) in relayed.into_iter().flat_map(|relayed| relayed.headers) {
+            head.append_header(name, value)?;
+        }
+        for (name, value) in reply.headers {
+            head.insert_header(name, value)?;
+        }
+        Ok(head)
+    }
+
+    fn gone(&mut self) -> Gone {
+        self.after = After::Close;
+        Gone
+    }
+
+    async fn next_piece(&mut self, until: Instant) -> Result<Option<Bytes>, Refusal> {
+        match tokio::time::timeout_at(until, self.session.read_request_body()).await {
+            Ok(Ok(piece)) => Ok(piece),
+            Ok(Err(error)) => {
+                self.after = After::Close;
+                match error.etype() {
+                    ErrorType::ReadTimedout => Err(Refusal::SlowBody),
+                    ErrorType::InvalidHTTPHeader => Err(Refusal::BrokenBody),
+                    _ => Err(Refusal::Gone),
+                }
+            }
+            Err(_) => {
+                self.after = After::Close;
+                Err(Refusal::SlowBody)
+            }
+        }
+    }
+
+    async fn read_bounded(&mut self, settings: &Settings) -> Result<Body, Refusal> {
+        let max_bytes = settings.server.max_body_bytes;
+        let too_large = || Refusal::Read(ReadError::TooLarge { max_bytes });
+        let declared = self.declared_length();
+        if declared.is_some_and(|declared| declared > max_bytes) {
+            return Err(too_large());
+        }
+        let mut memory = self.gateway.body_memory.take(declared.unwrap_or(DRAIN_INLINE_BYTES))?;
+        let mut room = declared.unwrap_or(DRAIN_INLINE_BYTES);
+        if self.expects_continue() {
+            let told = self.session.write_continue_response().await;
+            told.map_err(|_| Refusal::Gone)?;
+        }
+        let started = Instant::now();
+        let mut whole = BytesMut::new();
+        loop {
+            let until = started + self.gateway.body_time(settings, whole.len());
+            let Some(piece) = self.next_piece(until).await? else {
+                break;
+            };
+            if whole.len() + piece.len() > max_bytes {
+                return Err(too_large());
+            }
+            if whole.is_empty() && self.session.is_body_done() {
+                // The usual small body is one piece already: no second copy.
+                return Ok(Body {
+                    bytes: piece,
+                    memory: Some(memory),
+                });
+            }
+            if whole.is_empty() {
+                whole.reserve(declared.unwrap_or(piece.len() * 2));
+            }
+            if whole.len() + piece.len() > room {
+                let more = room.min(max_bytes - room).max(piece.len());
+                memory.merge(self.gateway.body_memory.take(more)?);
+                room += more;
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(Body {
+            bytes: whole.freeze(),
+            memory: Some(memory),
+        })
+    }
+}
+
+impl Client for SessionClient<'_> {
+    async fn read_body(&mut self) -> Result<Body, Refusal> {
+        let routes = self.gateway.routes();
+        self.read_bounded(&routes.settings).await
+    }
+}
+
+impl Sink for SessionClient<'_> {
+    async fn reply(
+        &mut self,
+        head: ReplyHead,
+        relayed: Option<Relayed>,
+        body: Bytes,
+    ) -> Result<(), Gone> {
+        let sent = async {
+            let mut head = self.head(head, relayed)?;
+            head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+            self.session.write_response_header(Box::new(head)).await?;
+            self.session.write_response_body(body, true).await
+        }
+        .await;
+        sent.map_err(|_| self.gone())
+    }
+
+    async fn begin(&mut self, head: ReplyHead, relayed: Option<Relayed>) -> Result<(), Gone> {
+        let sent = async {
+            let mut head = self.head(head, relayed)?;
+            head.insert_header(http::header::CACHE_CONTROL, "no-cache")?;
+            // Tells nginx in front of us not to collect the stream.
+            head.insert_header("x-accel-buffering", "no")?;
+            match self.session.req_header().version {
+                // An HTTP/1.0 client knows no chunks: its answer ends with the connection.
+                Version::HTTP_10 | Version::HTTP_09 => self.after = After::Close,
+                _ => head.insert_header(http::header::TRANSFER_ENCODING, "chunked")?,
+            }
+            self.session.write_response_header(Box::new(head)).await
+        }
+        .await;
+        sent.map_err(|_| self.gone())
+    }
+
+    async fn write(&mut self, piece: Bytes) -> Result<(), Gone> {
+        let sent = self.session.write_response_body(piece, false).await;
+        sent.map_err(|_| self.gone())
+    }
+
+    async fn end(&mut self) -> Result<(), Gone> {
+        let sent = self.session.write_response_body(Bytes::new(), true).await;
+        sent.map_err(|_| self.gone())
+    }
+
+    async fn cut(&mut self) {
+        self.after = After::Close;
+        self.session.shutdown().await;
+    }
+
+    async fn gone(&mut self) {
+        match self.session.read_body_or_idle(true).await {
+            Err(_) => self.after = After::Close,
+            Ok(_) => std::future::pending().await,
+        }
+    }
+}

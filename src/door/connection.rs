@@ -1,0 +1,192 @@
+//! A client's connection before it is HTTP: counted against the bounds, and told apart as HTTP/1 or HTTP/2.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pingora::apps::ServerApp;
+use pingora::protocols::l4::stream::Stream as RawStream;
+use pingora::protocols::Stream;
+use pingora::server::ShutdownWatch;
+use tokio::io::AsyncReadExt;
+use weir_filters::metrics::Metrics;
+
+use super::app::{App, Protocol};
+
+/// What an HTTP/2 client without TLS begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The bounds on connections.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    /// Connections of one address.
+    pub per_ip: usize,
+    /// Connections in all.
+    pub in_all: usize,
+    /// The time a new connection has for its first bytes.
+    pub first_bytes: Duration,
+}
+
+/// Counts the open connections.
+pub struct Doorkeeper {
+    bounds: Bounds,
+    open: Mutex<Open>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct Open {
+    in_all: usize,
+    per_ip: HashMap<IpAddr, usize>,
+}
+
+/// A connection that was let in.
+struct Entry {
+    doorkeeper: Arc<Doorkeeper>,
+    ip: Option<IpAddr>,
+}
+
+impl Doorkeeper {
+    /// A doorkeeper over all listeners of the process.
+    pub fn new(bounds: Bounds, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            bounds,
+            open: Mutex::default(),
+            metrics,
+        })
+    }
+
+    /// Lets a connection in, or not. Those of a unix socket have no address and count in the sum alone.
+    fn admit(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Entry> {
+        let mut open = self.open.lock();
+        if open.in_all >= self.bounds.in_all {
+            return None;
+        }
+        if let Some(ip) = ip {
+            let of_ip = open.per_ip.entry(ip).or_default();
+            if *of_ip >= self.bounds.per_ip {
+                return None;
+            }
+            *of_ip += 1;
+        }
+        open.in_all += 1;
+        self.metrics.set_connections(open.in_all);
+        Some(Entry {
+            doorkeeper: Arc::clone(self),
+            ip,
+        })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut open = self.doorkeeper.open.lock();
+        open.in_all = open.in_all.saturating_sub(1);
+        self.doorkeeper.metrics.set_connections(open.in_all);
+        if let Some(ip) = self.ip
+            && let Some(of_ip) = open.per_ip.get_mut(&ip)
+        {
+            *of_ip -= 1;
+            if *of_ip == 0 {
+                open.per_ip.remove(&ip);
+            }
+        }
+    }
+}
+
+/// What Pingora's listeners hand connections to.
+pub struct Connections {
+    doorkeeper: Arc<Doorkeeper>,
+    http1: Arc<App>,
+    http2: Arc<App>,
+}
+
+impl Connections {
+    /// Hands connections that are let in to `app`.
+    pub fn new(doorkeeper: Arc<Doorkeeper>, app: &App) -> Self {
+        Self {
+            doorkeeper,
+            http1: Arc::new(app.speaking(Protocol::Negotiated)),
+            http2: Arc::new(app.speaking(Protocol::PriorKnowledge)),
+        }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Connections {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let digest = stream.get_socket_digest();
+        let address = digest.as_ref().and_then(|digest| digest.peer_addr());
+        let ip = address.and_then(|it| it.as_inet()).map(std::net::SocketAddr::ip);
+        let Some(_entry) = self.doorkeeper.admit(ip) else {
+            tracing::debug!(?ip, "connection refused: too many are open");
+            return None;
+        };
+        // TLS has settled the protocol by ALPN; in clear text the first bytes tell.
+        let is_tls = stream.get_ssl_digest().is_some();
+        if is_tls {
+            return self.http1.process_new(stream, shutdown).await;
+        }
+        let mut stopping = shutdown.clone();
+        let peeked = tokio::select! {
+            peeked = tokio::time::timeout(self.doorkeeper.bounds.first_bytes, peek(stream)) => peeked,
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => return None,
+        };
+        match peeked {
+            Ok(Some((stream, true))) => self.http2.process_new(stream, shutdown).await,
+            Ok(Some((stream, false))) => self.http1.process_new(stream, shutdown).await,
+            _ => None,
+        }
+    }
+}
+
+/// Reads as many bytes as agree with the HTTP/2 preface and puts them back. Pingora's own peek waits for all 24 bytes, and
+/// the shortest HTTP/1.0 requests have fewer. `None` where the client is gone.
+async fn peek(stream: Stream) -> Option<(Stream, bool)> {
+    let mut raw = stream.into_any().downcast::<RawStream>().ok()?;
+    let mut seen = [0_u8; PREFACE.len()];
+    let mut len = 0;
+    while len < PREFACE.len() {
+        let read = raw.read(&mut seen[len..]).await.ok()?;
+        if read == 0 {
+            return None;
+        }
+        len += read;
+        if seen[..len] != PREFACE[..len] {
+            break;
+        }
+    }
+    raw.rewind(&seen[..len]);
+    Some((raw, seen == PREFACE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_per_address_and_in_all() {
+        let bounds = Bounds {
+            per_ip: 2,
+            in_all: 3,
+            first_bytes: Duration::from_secs(1),
+        };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let doorkeeper = Doorkeeper::new(bounds, metrics);
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let first = doorkeeper.admit(Some(one)).unwrap();
+        let _second = doorkeeper.admit(Some(one)).unwrap();
+        assert!(doorkeeper.admit(Some(one)).is_none());
+        let _third = doorkeeper.admit(Some(other)).unwrap();
+        assert!(doorkeeper.admit(None).is_none());
+        drop(first);
+        assert!(doorkeeper.admit(Some(one)).is_some());
+    }
+}

@@ -1,0 +1,158 @@
+//! Binding the listeners. They are bound before Pingora sees them, so that a port that is taken is an error with a name,
+//! and a port that the system chooses can be told.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::ListenerConfig;
+use pingora::protocols::l4::stream::L4BufferSettings;
+use pingora::server::{Fds, ListenFds, ShutdownWatch};
+use pingora::services::Service as _;
+use pingora::services::listening::Service;
+use thiserror::Error;
+use tokio::net::TcpSocket;
+use tokio::task::JoinHandle;
+use weir_config::{Server, Tls};
+
+use super::app::{App, Entrance};
+use super::connection::{Connections, Doorkeeper};
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
+/// A client's connection collects its answer's head and a small body in this before it writes.
+const WRITE_BUFFER_BYTES: usize = 4_096;
+
+/// Why the door cannot be opened.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {source}; is another program using it?")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate or its key cannot be read.
+    #[error("TLS cannot be set up with {cert} and {key}: {reason}")]
+    Tls {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A bound address, not yet listening for requests.
+pub struct Bound {
+    /// The address, with the port the system chose where none was named.
+    pub address: SocketAddr,
+    fd: std::net::TcpListener,
+}
+
+/// Binds an address.
+pub fn bind(address: SocketAddr) -> Result<Bound, ListenError> {
+    let bound = || -> io::Result<Bound> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let fd = socket.listen(BACKLOG)?.into_std()?;
+        Ok(Bound {
+            address: fd.local_addr()?,
+            fd,
+        })
+    };
+    bound().map_err(|source| ListenError::Bind { address, source })
+}
+
+/// The doors of the process.
+pub struct Doors {
+    /// The one for clients.
+    pub main: Bound,
+    /// The one for the operator's tools.
+    pub ops: Option<Bound>,
+}
+
+/// Binds what the settings name.
+pub fn bind_all(server: &Server) -> Result<Doors, ListenError> {
+    Ok(Doors {
+        main: bind(server.listen)?,
+        ops: server.ops_listen.map(bind).transpose()?,
+    })
+}
+
+/// Starts accepting; the tasks end when `shutdown` says so.
+pub fn open(
+    doors: Doors,
+    server: &Server,
+    app: &App,
+    doorkeeper: &Arc<Doorkeeper>,
+    shutdown: &ShutdownWatch,
+) -> Result<Vec<JoinHandle<()>>, ListenError> {
+    let buffers = L4BufferSettings::new(server.read_buffer_bytes, WRITE_BUFFER_BYTES);
+    let fds: ListenFds = Arc::new(parking_lot::Mutex::new(Fds::new()));
+    let mut main = Service::new(
+        "main".to_owned(),
+        Connections::new(Arc::clone(doorkeeper), app),
+    );
+    let address = hand_over(doors.main, &fds);
+    let mut listener = ListenerConfig::tcp(address).l4_buffer(buffers);
+    if let Some(tls) = &server.tls {
+        listener = listener.tls(tls_settings(tls)?);
+    }
+    main.add_listener(listener);
+    if let Some(path) = &server.unix_socket {
+        // Whoever can open the socket can try tokens: nobody but this user, as with the other files.
+        let owner_only = std::fs::Permissions::from_mode(0o600);
+        let listener = ListenerConfig::uds(path.to_string_lossy()).permissions(owner_only);
+        main.add_listener(listener.l4_buffer(buffers));
+    }
+    let mut services = vec![main];
+    if let Some(ops) = doors.ops {
+        let mut app = app.clone();
+        app.entrance = Entrance::Ops;
+        let connections = Connections::new(Arc::clone(doorkeeper), &app);
+        let mut service = Service::new("ops".to_owned(), connections);
+        service.add_listener(ListenerConfig::tcp(hand_over(ops, &fds)).l4_buffer(buffers));
+        services.push(service);
+    }
+    let start = |mut service: Service<Connections>| {
+        let (fds, shutdown) = (Arc::clone(&fds), shutdown.clone());
+        tokio::spawn(async move { service.start_service(Some(fds), shutdown, 1).await })
+    };
+    Ok(services.into_iter().map(start).collect())
+}
+
+/// Gives a bound socket to Pingora under its address.
+fn hand_over(bound: Bound, fds: &ListenFds) -> String {
+    let address = bound.address.to_string();
+    fds.lock().add(address.clone(), bound.fd.into_raw_fd());
+    address
+}
+
+fn tls_settings(tls: &Tls) -> Result<TlsSettings, ListenError> {
+    let failed = |reason: String| ListenError::Tls {
+        cert: tls.cert.clone(),
+        key: tls.key.clone(),
+        reason,
+    };
+    for path in [&tls.cert, &tls.key] {
+        // Pingora panics over a file it cannot read; this says which one it is.
+        std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
+    }
+    let (cert, key) = (tls.cert.to_string_lossy(), tls.key.to_string_lossy());
+    let mut settings =
+        TlsSettings::intermediate(&cert, &key).map_err(|error| failed(error.to_string()))?;
+    settings.enable_h2();
+    Ok(settings)
+}
