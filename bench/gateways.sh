@@ -5,6 +5,8 @@
 : "${CARGO_TARGET_DIR:=$PWD/target}"
 : "${WEIR_BIN:=$CARGO_TARGET_DIR/release/weir}"
 WEIR_BIN=$(realpath -m "$WEIR_BIN")
+# Weir would take it for one of its settings, and warn.
+export -n WEIR_BIN
 export CARGO_TARGET_DIR
 
 readonly load_core=0 gateway_core=1

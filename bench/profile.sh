@@ -21,10 +21,11 @@ fi
 # shellcheck source=bench/gateways.sh
 . bench/gateways.sh
 
-# load SECONDS: keeps 32 connections busy. The line of JSON goes to standard output, the one for people to standard error.
+# load SECONDS: keeps 32 connections busy. JSON goes to standard output, the line for people to standard error.
 load() {
     taskset -c $load_core "$tools/bench-load" "http://127.0.0.1:$plain_port$chat_path" --body "$chat_body" \
-        --header "Authorization: Bearer $token" --connections 32 --warmup 0 --seconds "$1" --watch-pid "$watch_pid" --json
+        --header "Authorization: Bearer $token" --connections 32 --warmup 0 --seconds "$1" \
+        --watch-pid "$watch_pid" --json
 }
 
 # Virtual machines often have no cycle counter to sample by; the CPU clock is there always.

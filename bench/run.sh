@@ -24,7 +24,8 @@ check_limits() {
 }
 
 stream_body() { # EVENTS INTERVAL_MS
-    printf '{"model":"mock-model","stream":true,"x_chunks":%d,"x_interval_ms":%d,"messages":[{"role":"user","content":"Tell me a story."}]}' "$1" "$2"
+    printf '{"model":"mock-model","stream":true,"x_chunks":%d,"x_interval_ms":%d,' "$1" "$2"
+    printf '"messages":[{"role":"user","content":"Tell me a long story about a weir, please."}]}'
 }
 
 write_bodies() {
@@ -51,7 +52,8 @@ end_life() {
     mock_pid=
     if [ "$1" = weir ]; then
         local rows
-        rows=$(cd "$work" && MOCK_API_KEY=sk-mock WEIR_DATA_DIR=$work/data "$WEIR_BIN" usage --json | "$tools/bench-report" calls) || {
+        rows=$(MOCK_API_KEY=sk-mock "$WEIR_BIN" usage --json --config "$work/weir.yaml" |
+            "$tools/bench-report" calls) || {
             say "the ledger of $2 cannot be read"
             status=1
             return 0
@@ -61,7 +63,8 @@ end_life() {
     fi
 }
 
-# load SCENARIO BODY PORT ARGUMENTS...: one measurement of the gateway that runs. Faults are recorded, and told at the end.
+# load SCENARIO BODY PORT ARGUMENTS...: one measurement of the gateway that runs. Faults are recorded, and told at the
+# end.
 load() {
     local scenario=$1 body=$2 port=$3
     shift 3
@@ -111,7 +114,8 @@ describe_run() {
     echo "## Measured on $(date -u +%F)"
     echo
     echo "- $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), Linux $(uname -r)"
-    echo "- weir $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(nginx -v 2>&1 | sed 's/.*: //'), $(rustc --version)"
+    echo "- weir $(git describe --always --dirty 2>/dev/null || echo unknown), $(nginx -v 2>&1 | sed 's/.*: //')"
+    echo "- $(rustc --version)"
     echo "- $ROUNDS rounds of: $TARGETS; a cell is the best round and (the median)"
     echo "- load average before: $load_before"
     echo
@@ -134,6 +138,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
     done
 done
 if [ "$HOLD_STREAMS" -gt 0 ]; then
+    round=1
     for target in $TARGETS; do
         [ "$target" != direct ] || continue
         run=$target-open-streams

@@ -1,7 +1,7 @@
 //! `weir serve`: settings, store, gateway, listeners, drain. The only place where everything meets.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use weir_config::{Settings, Source, Synchronous};
+use weir_config::{Server, Settings, Source, Synchronous};
 use weir_filters::clock::{CallIds, Clock};
 use weir_filters::gateway::{Gateway, SetupError};
 use weir_store::{MasterKey, MasterKeyError, OpenOptions, Sealer, Store, StoreError};
 
 use crate::door::app::{App, Entrance};
-use crate::door::connection::{Bounds, Doorkeeper};
+use crate::door::connection::Bounds;
 use crate::door::listen::{self, Doors, ListenError};
 
 /// How often a draining process looks whether the last request has ended.
@@ -64,7 +64,10 @@ pub fn make_data_dir(path: &Path) -> Result<(), ServeError> {
         .recursive(true)
         .mode(0o700)
         .create(path);
-    made.map_err(io_error(format!("cannot make the folder {}", path.display())))
+    made.map_err(io_error(format!(
+        "cannot make the folder {}",
+        path.display()
+    )))
 }
 
 /// Opens the store of these settings.
@@ -136,13 +139,12 @@ async fn run(
         in_all: server.max_connections,
         first_bytes: Duration::from_millis(server.header_timeout_ms),
     };
-    let doorkeeper = Doorkeeper::new(bounds, Arc::clone(&gateway.metrics));
     let app = App::new(Arc::clone(&gateway), Entrance::Main, server);
     let signals = Signals::new().map_err(io_error("cannot listen for signals"))?;
     let (stop, stopping) = watch::channel(false);
     let (main, ops) = (doors.main.address, doors.ops.as_ref().map(|it| it.address));
-    tell_addresses(&source, &doors)?;
-    let tasks = listen::open(doors, server, &app, &doorkeeper, &stopping)?;
+    tell_addresses(server, &doors)?;
+    let tasks = listen::open(doors, server, &app, bounds, &stopping)?;
     tracing::info!(listen = %main, ops = ?ops, version = env!("CARGO_PKG_VERSION"), "weir is serving");
     signals.wait(&gateway, &source).await;
     drain(&gateway, &stop, tasks, server.grace_period_ms).await;
@@ -158,7 +160,11 @@ async fn drain(
 ) {
     gateway.stop();
     let under_way = gateway.metrics.in_flight();
-    tracing::info!(under_way, grace_ms, "stopping: no new connections are taken");
+    tracing::info!(
+        under_way,
+        grace_ms,
+        "stopping: no new connections are taken"
+    );
     let deadline = Instant::now() + Duration::from_millis(grace_ms);
     let _ = stop.send(true);
     for task in tasks {
@@ -212,7 +218,9 @@ fn reload(gateway: &Gateway, source: &Source) {
                 tracing::warn!("{warning}");
             }
             gateway.reload(Arc::new(loaded.settings));
-            tracing::info!("settings reloaded; listeners, workers and the database keep what they started with");
+            tracing::info!(
+                "settings reloaded; listeners, workers and the database keep what they started with"
+            );
         }
         Err(errors) => tracing::error!("settings not reloaded, the old ones stay:\n{errors}"),
     }
@@ -222,8 +230,13 @@ async fn reconcile(store: &Store, clock: &Clock) {
     let (store, now_us) = (store.clone(), clock.now_us());
     match tokio::task::spawn_blocking(move || store.reconcile(now_us)).await {
         Ok(Ok(0)) => {}
-        Ok(Ok(calls)) => tracing::warn!(calls, "calls of a process that died are recorded as interrupted"),
-        Ok(Err(error)) => tracing::error!(%error, "calls of a process that died cannot be recorded yet"),
+        Ok(Ok(calls)) => tracing::warn!(
+            calls,
+            "calls of a process that died are recorded as interrupted"
+        ),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "calls of a process that died cannot be recorded yet")
+        }
         Err(_) => {}
     }
 }
@@ -279,10 +292,10 @@ fn write_private(path: &Path, text: &str) -> Result<(), ServeError> {
     write().map_err(io_error(format!("cannot write {}", path.display())))
 }
 
-/// Tells whoever started us which addresses were bound, where `WEIR_READY_FILE` asks for it: with port 0 nobody else
+/// Tells whoever started us which addresses were bound, where `server.ready_file` asks for it: with port 0 nobody else
 /// knows. Written whole and then renamed, so that a reader never sees half of it.
-fn tell_addresses(source: &Source, doors: &Doors) -> Result<(), ServeError> {
-    let Some(path) = source.env.get("WEIR_READY_FILE").map(PathBuf::from) else {
+fn tell_addresses(server: &Server, doors: &Doors) -> Result<(), ServeError> {
+    let Some(path) = &server.ready_file else {
         return Ok(());
     };
     let told = serde_json::json!({
@@ -293,7 +306,6 @@ fn tell_addresses(source: &Source, doors: &Doors) -> Result<(), ServeError> {
     let part = path.with_extension("part");
     let written = std::fs::write(&part, format!("{told}\n"));
     written
-        .and_then(|()| std::fs::rename(&part, &path))
+        .and_then(|()| std::fs::rename(&part, path))
         .map_err(io_error(format!("cannot write {}", path.display())))
 }
-

@@ -23,7 +23,10 @@ fn a_token_is_taken_from_every_header_that_clients_use() {
     ] {
         ask(&gateway.anonymous().with_header(header, &value)).assert_status(200);
     }
-    let both = gateway.anonymous().bearer("a-placeholder").with_header("x-api-key", ADMIN_TOKEN);
+    let both = gateway
+        .anonymous()
+        .bearer("a-placeholder")
+        .with_header("x-api-key", ADMIN_TOKEN);
     ask(&both).assert_status(200);
 }
 
@@ -35,15 +38,33 @@ fn what_is_no_token_is_refused_and_never_reaches_the_upstream() {
     let wrong_secret = format!("{id}-{}", "B".repeat(43));
     let unknown_id = ADMIN_TOKEN.replace("testkit", "another");
     let long = "x".repeat(10_000);
-    for wrong in ["", "sk-", "nonsense", "sk-weir-", &wrong_secret, &unknown_id, &long, &ADMIN_TOKEN[..60]] {
+    for wrong in [
+        "",
+        "sk-",
+        "nonsense",
+        "sk-weir-",
+        &wrong_secret,
+        &unknown_id,
+        &long,
+        &ADMIN_TOKEN[..60],
+    ] {
         ask(&gateway.client_with(wrong)).assert_error(401, "invalid_api_key");
     }
     ask(&gateway.anonymous()).assert_error(401, "invalid_api_key");
-    gateway.anonymous().get("/v1/models").assert_error(401, "invalid_api_key");
-    let basic = gateway.anonymous().with_header("authorization", "Basic dXNlcjpwYXNz");
+    gateway
+        .anonymous()
+        .get("/v1/models")
+        .assert_error(401, "invalid_api_key");
+    let basic = gateway
+        .anonymous()
+        .with_header("authorization", "Basic dXNlcjpwYXNz");
     ask(&basic).assert_error(401, "invalid_api_key");
     assert_eq!(upstream.requests().len(), 0);
-    assert_eq!(gateway.calls().len(), 0, "what is refused before a call begins writes no row");
+    assert_eq!(
+        gateway.calls().len(),
+        0,
+        "what is refused before a call begins writes no row"
+    );
 }
 
 #[test]
@@ -62,7 +83,9 @@ fn a_revoked_token_is_refused_within_a_second() {
     let token = gateway.create_token("eve", &[]);
     let client = gateway.client_with(&token.secret);
     ask(&client).assert_status(200);
-    gateway.cli(&["token", "revoke", &token.id]).assert_success();
+    gateway
+        .cli(&["token", "revoke", &token.id])
+        .assert_success();
     assert_refused_within_a_second(&client);
     ask(&gateway.client()).assert_status(200);
 }
@@ -85,17 +108,27 @@ fn a_rotated_token_works_and_the_old_one_ends() {
     gateway.add_user("eve");
     let old = gateway.create_token("eve", &[]);
     ask(&gateway.client_with(&old.secret)).assert_status(200);
-    let rotated = gateway.cli(&["token", "rotate", &old.id, "--json"]).assert_success().json();
-    let new = rotated["token"].as_str().expect("the new token is printed once");
+    let rotated = gateway
+        .cli(&["token", "rotate", &old.id, "--json"])
+        .assert_success()
+        .json();
+    let new = rotated["token"]
+        .as_str()
+        .expect("the new token is printed once");
     ask(&gateway.client_with(new)).assert_status(200);
     assert_refused_within_a_second(&gateway.client_with(&old.secret));
 }
 
 fn assert_refused_within_a_second(client: &Client) {
     let since = Instant::now();
-    let refused = wait_until(Duration::from_secs(5), || Some(ask(client)).filter(|answer| answer.status == 401));
+    let refused = wait_until(Duration::from_secs(5), || {
+        Some(ask(client)).filter(|answer| answer.status == 401)
+    });
     let after = since.elapsed();
     let refused = refused.unwrap_or_else(|| ask(client));
     refused.assert_error(401, "invalid_api_key");
-    assert!(after <= Duration::from_secs(1), "the refusal took {after:?}");
+    assert!(
+        after <= Duration::from_secs(1),
+        "the refusal took {after:?}"
+    );
 }

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use weir_testkit::{ADMIN_TOKEN, Client, Conn, Gateway, PATIENCE, Upstream, chat_body, stream_body, wait_until};
+use weir_testkit::{
+    ADMIN_TOKEN, Client, Conn, Gateway, PATIENCE, Upstream, chat_body, stream_body, wait_until,
+};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 const IN_FLIGHT: usize = 50;
@@ -29,14 +31,26 @@ fn no_completed_call_is_lost_or_doubled_by_a_kill() {
     let seen = upstream.requests();
     let everything_has_a_row = || {
         let rows = rows_by_model(&gateway);
-        seen.iter().all(|seen| seen.model().is_some_and(|model| rows.contains_key(model))).then_some(rows)
+        seen.iter()
+            .all(|seen| seen.model().is_some_and(|model| rows.contains_key(model)))
+            .then_some(rows)
     };
-    let rows = wait_until(2 * PATIENCE, everything_has_a_row).unwrap_or_else(|| rows_by_model(&gateway));
-    let lost: Vec<_> = seen.iter().filter_map(|seen| seen.model()).filter(|model| !rows.contains_key(*model)).collect();
+    let rows =
+        wait_until(2 * PATIENCE, everything_has_a_row).unwrap_or_else(|| rows_by_model(&gateway));
+    let lost: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| seen.model())
+        .filter(|model| !rows.contains_key(*model))
+        .collect();
     let doubled: Vec<_> = rows.iter().filter(|(_, count)| **count != 1).collect();
     let completed = upstream.ledger().len();
     assert!(completed > 0, "the load completed nothing");
-    assert!(lost.is_empty(), "{} of {} calls ({completed} completed) have no row: {lost:?}", lost.len(), seen.len());
+    assert!(
+        lost.is_empty(),
+        "{} of {} calls ({completed} completed) have no row: {lost:?}",
+        lost.len(),
+        seen.len()
+    );
     assert!(doubled.is_empty(), "rows that are not one: {doubled:?}");
 }
 
@@ -50,11 +64,22 @@ fn what_a_kill_interrupted_is_told_as_interrupted_and_estimated() {
     gateway.start_again();
     let rows = gateway.wait_for_calls(1);
     assert_eq!(rows.len(), 1);
-    assert_eq!((&rows[0]["end"], &rows[0]["estimated"]), (&"interrupted".into(), &true.into()), "{rows:?}");
+    assert_eq!(
+        (&rows[0]["end"], &rows[0]["estimated"]),
+        (&"interrupted".into(), &true.into()),
+        "{rows:?}"
+    );
     gateway.kill();
     gateway.start_again();
-    gateway.client().chat(&chat_body("up/ok")).assert_status(200);
-    assert_eq!(gateway.wait_for_calls(2).len(), 2, "a second start does not tell it again");
+    gateway
+        .client()
+        .chat(&chat_body("up/ok"))
+        .assert_status(200);
+    assert_eq!(
+        gateway.wait_for_calls(2).len(),
+        2,
+        "a second start does not tell it again"
+    );
 }
 
 #[test]
@@ -65,12 +90,21 @@ fn a_user_made_before_a_kill_is_there_after_it() {
     let token = gateway.create_token("ann", &[]);
     gateway.kill();
     gateway.start_again();
-    gateway.client_with(&token.secret).chat(&chat_body("up/ok")).assert_status(200);
+    gateway
+        .client_with(&token.secret)
+        .chat(&chat_body("up/ok"))
+        .assert_status(200);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the rounds are this test's own setting, not the gateway's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rounds are this test's own setting, not the gateway's"
+)]
 fn rounds() -> usize {
-    std::env::var("WEIR_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS_DEFAULT)
+    std::env::var("WEIR_CRASH_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(ROUNDS_DEFAULT)
 }
 
 /// Keeps [`IN_FLIGHT`] requests going and kills the gateway once the upstream has seen `enough`.
@@ -82,7 +116,7 @@ fn kill_under_load(gateway: &mut Gateway, upstream: &Upstream, round: usize, eno
         for _ in 0..IN_FLIGHT {
             scope.spawn(|| {
                 while !killed.load(Ordering::SeqCst) {
-                    ask(&client, gateway_address(&client), round, numbers.fetch_add(1, Ordering::SeqCst));
+                    ask(&client, round, numbers.fetch_add(1, Ordering::SeqCst));
                 }
             });
         }
@@ -91,4 +125,45 @@ fn kill_under_load(gateway: &mut Gateway, upstream: &Upstream, round: usize, eno
         killed.store(true, Ordering::SeqCst);
         assert!(reached.is_some(), "the upstream saw too little of the load");
     });
+}
+
+/// One request with a model of its own, half of them streamed, some quick and some slow. It may fail: the gateway dies.
+fn ask(client: &Client, round: usize, number: usize) {
+    let model = format!(
+        "up/crash.round-{round}.number-{number}.first-{}.every-{}",
+        number % 7 * 5,
+        number % 3 * 4
+    );
+    let body = if number.is_multiple_of(2) {
+        chat_body(&model)
+    } else {
+        stream_body(&model)
+    };
+    let Ok(mut connection) = Conn::try_open(client.address()) else {
+        return;
+    };
+    let request = client.request("/v1/chat/completions", &[], body.to_string().as_bytes());
+    if connection.try_send(&request).is_ok() {
+        let _ = connection.try_response();
+    }
+}
+
+fn rows_by_model(gateway: &Gateway) -> HashMap<String, usize> {
+    let mut rows = HashMap::new();
+    for row in gateway.calls() {
+        let model = row["served_model"].as_str().unwrap_or_default();
+        *rows.entry(model.to_owned()).or_insert(0) += 1;
+    }
+    rows
+}
+
+/// Asks SQLite itself, not the gateway, whether the file is in order.
+fn assert_whole(gateway: &Gateway, round: usize) {
+    let path = gateway.home().join("data/weir.db");
+    let database = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let check = database.and_then(|open| {
+        open.busy_timeout(Duration::from_secs(10))?;
+        open.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))
+    });
+    assert_eq!(check.as_deref(), Ok("ok"), "round {round}");
 }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use weir_testkit::{Act, Chat, Client, Conn, Gateway, Outcome, PATIENCE, Play, Upstream, chat_body, stream_body};
+use weir_testkit::{
+    Act, Chat, Client, Conn, Gateway, Outcome, PATIENCE, Play, Upstream, chat_body, stream_body,
+};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 const CHAT: &str = "/v1/chat/completions";
@@ -22,7 +24,10 @@ const WAYS: [Leave; 3] = [Leave::Close, Leave::Reset, Leave::HalfClose];
 fn upstream() -> Upstream {
     let upstream = Upstream::start();
     upstream.on_model("hang", Play::new().act(Act::Hang));
-    upstream.on_model("slow", Chat::new().pieces(200).every(Duration::from_millis(50)));
+    upstream.on_model(
+        "slow",
+        Chat::new().pieces(200).every(Duration::from_millis(50)),
+    );
     upstream
 }
 
@@ -34,7 +39,10 @@ fn open(client: &Client, path: &str, body: &serde_json::Value) -> Conn {
 
 fn assert_let_go(upstream: &Upstream, seq: usize, what: &str) {
     let outcome = upstream.wait_for_end(seq, PATIENCE);
-    assert!(matches!(outcome, Some(Outcome::ClientGone(_))), "{what}: {outcome:?}");
+    assert!(
+        matches!(outcome, Some(Outcome::ClientGone(_))),
+        "{what}: {outcome:?}"
+    );
 }
 
 #[test]
@@ -42,7 +50,11 @@ fn leaving_before_the_first_byte_ends_the_upstreams_request() {
     let upstream = upstream();
     let gateway = Gateway::with_upstream(WEIR, &upstream);
     let embed = json!({"model": "up/hang", "input": "x"});
-    let requests = [(CHAT, chat_body("up/hang")), (CHAT, stream_body("up/hang")), ("/v1/embeddings", embed)];
+    let requests = [
+        (CHAT, chat_body("up/hang")),
+        (CHAT, stream_body("up/hang")),
+        ("/v1/embeddings", embed),
+    ];
     let mut seq = 0;
     for (path, body) in &requests {
         for way in WAYS {
@@ -80,8 +92,16 @@ fn leaving_in_mid_stream_ends_the_upstreams_request() {
     }
     let rows = gateway.wait_for_calls(WAYS.len());
     for row in rows {
-        assert_eq!((&row["end"], &row["estimated"], &row["streamed"]), (&json!("cancelled"), &json!(true), &json!(true)));
-        assert!(row["items"].as_array().is_some_and(|items| !items.is_empty()), "what was used is counted: {row}");
+        assert_eq!(
+            (&row["end"], &row["estimated"], &row["streamed"]),
+            (&json!("cancelled"), &json!(true), &json!(true))
+        );
+        assert!(
+            row["items"]
+                .as_array()
+                .is_some_and(|items| !items.is_empty()),
+            "what was used is counted: {row}"
+        );
     }
 }
 
@@ -99,7 +119,10 @@ fn the_upstream_is_let_go_within_a_quarter_of_a_second() {
         assert_let_go(&upstream, seq, "close");
         fastest = fastest.min(left.elapsed());
     }
-    assert!(fastest < Duration::from_millis(250), "the fastest took {fastest:?}");
+    assert!(
+        fastest < Duration::from_millis(250),
+        "the fastest took {fastest:?}"
+    );
 }
 
 #[test]
@@ -122,7 +145,9 @@ fn leaving_during_a_retry_pause_ends_the_retries() {
     let gateway = Gateway::with_upstream(WEIR, &upstream);
     upstream.next(weir_testkit::Reply::error(429, "slow_down", "Wait.").header("retry-after", "2"));
     let connection = open(&gateway.client(), CHAT, &chat_body("up/ok"));
-    upstream.wait_for_end(0, PATIENCE).expect("the refusal is sent");
+    upstream
+        .wait_for_end(0, PATIENCE)
+        .expect("the refusal is sent");
     drop(connection);
     let rows = gateway.wait_for_calls(1);
     assert_eq!(rows[0]["end"], "cancelled");
@@ -134,11 +159,20 @@ fn other_clients_are_served_on_while_many_leave() {
     let upstream = upstream();
     let gateway = Gateway::with_upstream(WEIR, &upstream);
     for round in 0..3 {
-        let leaving: Vec<_> = (0..50).map(|_| open(&gateway.client(), CHAT, &stream_body("up/slow"))).collect();
+        let leaving: Vec<_> = (0..50)
+            .map(|_| open(&gateway.client(), CHAT, &stream_body("up/slow")))
+            .collect();
         upstream.wait_for_requests(round * 51 + 50);
         drop(leaving);
-        gateway.client().chat(&chat_body("up/ok")).assert_status(200);
+        gateway
+            .client()
+            .chat(&chat_body("up/ok"))
+            .assert_status(200);
     }
-    let all_ended = |seen: &[weir_testkit::Seen]| seen.iter().all(|one| one.outcome != Outcome::Going);
-    assert!(upstream.wait(PATIENCE, all_ended).is_some(), "a request of a client that left goes on");
+    let all_ended =
+        |seen: &[weir_testkit::Seen]| seen.iter().all(|one| one.outcome != Outcome::Going);
+    assert!(
+        upstream.wait(PATIENCE, all_ended).is_some(),
+        "a request of a client that left goes on"
+    );
 }

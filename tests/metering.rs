@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use weir_testkit::upstream::{Cut, UsageStyle};
-use weir_testkit::{Chat, Gateway, GatewayBuilder, Reply, Upstream, chat_body, stream_body, stream_body_with_usage};
+use weir_testkit::{
+    Chat, Gateway, GatewayBuilder, Reply, Upstream, chat_body, stream_body, stream_body_with_usage,
+};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 
@@ -18,7 +20,9 @@ prices:
 const ORDINARY_NANOUSD: i64 = 19 * 2_000 + 7 * 8_000;
 
 fn priced(upstream: &Upstream) -> GatewayBuilder {
-    Gateway::builder(WEIR).provider("up", upstream).file("conf.d/90-prices.yaml", PRICES)
+    Gateway::builder(WEIR)
+        .provider("up", upstream)
+        .file("conf.d/90-prices.yaml", PRICES)
 }
 
 /// The one row there is, after the one call there was.
@@ -56,8 +60,17 @@ fn a_whole_answer_costs_what_its_usage_says() {
         ],
     );
     let items = row["items"].as_array().expect("items");
-    let quantity = |unit: &str| items.iter().filter(|item| item["unit"] == unit).map(|item| &item["quantity"]).next();
-    assert_eq!((quantity("input"), quantity("output")), (Some(&json!(19)), Some(&json!(7))));
+    let quantity = |unit: &str| {
+        items
+            .iter()
+            .filter(|item| item["unit"] == unit)
+            .map(|item| &item["quantity"])
+            .next()
+    };
+    assert_eq!(
+        (quantity("input"), quantity("output")),
+        (Some(&json!(19)), Some(&json!(7)))
+    );
 }
 
 #[test]
@@ -65,9 +78,16 @@ fn a_stream_costs_the_same_whether_the_client_asked_for_usage_or_not() {
     let upstream = Upstream::start();
     let gateway = priced(&upstream).start();
     gateway.client().stream(&stream_body("up/ok")).transcript();
-    gateway.client().stream(&stream_body_with_usage("up/ok")).transcript();
+    gateway
+        .client()
+        .stream(&stream_body_with_usage("up/ok"))
+        .transcript();
     for row in gateway.wait_for_calls(2) {
-        let expected = [("end", json!("done")), ("streamed", json!(true)), ("estimated", json!(false))];
+        let expected = [
+            ("end", json!("done")),
+            ("streamed", json!(true)),
+            ("estimated", json!(false)),
+        ];
         assert_row(&row, &expected);
         assert_row(&row, &[("cost_nanousd", json!(ORDINARY_NANOUSD))]);
     }
@@ -79,23 +99,39 @@ fn cumulative_usage_is_not_summed_and_cached_tokens_cost_less() {
     let gateway = priced(&upstream).start();
     upstream.next(Chat::new().usage(UsageStyle::EachChunk));
     gateway.client().stream(&stream_body("up/ok")).transcript();
-    assert_row(&only_row(&gateway), &[("cost_nanousd", json!(ORDINARY_NANOUSD))]);
+    assert_row(
+        &only_row(&gateway),
+        &[("cost_nanousd", json!(ORDINARY_NANOUSD))],
+    );
     upstream.next(Chat::new().tokens(1000, 10, 800));
     let answer = gateway.client().chat(&chat_body("up/ok"));
     let rows = gateway.wait_for_calls(2);
-    let cached = rows.iter().find(|row| row["id"] == json!(answer.header("x-request-id"))).expect("a row");
-    assert_row(cached, &[("cost_nanousd", json!(200 * 2_000 + 800 * 500 + 10 * 8_000))]);
+    let cached = rows
+        .iter()
+        .find(|row| row["id"] == json!(answer.header("x-request-id")))
+        .expect("a row");
+    assert_row(
+        cached,
+        &[("cost_nanousd", json!(200 * 2_000 + 800 * 500 + 10 * 8_000))],
+    );
 }
 
 #[test]
 fn usage_that_nobody_told_is_estimated_and_marked() {
     let upstream = Upstream::start();
     let gateway = priced(&upstream).start();
-    for (number, body) in [chat_body("up/ok"), stream_body("up/ok")].into_iter().enumerate() {
+    for (number, body) in [chat_body("up/ok"), stream_body("up/ok")]
+        .into_iter()
+        .enumerate()
+    {
         upstream.next(Chat::new().usage(UsageStyle::Never));
         gateway.client().chat(&body).assert_status(200);
         let rows = gateway.wait_for_calls(number + 1);
-        assert!(rows.iter().all(|row| row["estimated"] == true && row["cost_nanousd"].as_i64() > Some(0)), "{rows:?}");
+        assert!(
+            rows.iter()
+                .all(|row| row["estimated"] == true && row["cost_nanousd"].as_i64() > Some(0)),
+            "{rows:?}"
+        );
     }
 }
 
@@ -104,11 +140,20 @@ fn an_unpriced_model_is_flagged_and_a_free_one_is_not() {
     let upstream = Upstream::start();
     let gateway = priced(&upstream).start();
     gateway.client().chat(&chat_body("up/unheard-of"));
-    assert_row(&only_row(&gateway), &[("unpriced", json!(true)), ("cost_nanousd", json!(0))]);
+    assert_row(
+        &only_row(&gateway),
+        &[("unpriced", json!(true)), ("cost_nanousd", json!(0))],
+    );
     gateway.client().chat(&chat_body("up/gratis"));
     let rows = gateway.wait_for_calls(2);
-    let free = rows.iter().find(|row| row["served_model"] == "gratis").expect("a row");
-    assert_row(free, &[("unpriced", json!(false)), ("cost_nanousd", json!(0))]);
+    let free = rows
+        .iter()
+        .find(|row| row["served_model"] == "gratis")
+        .expect("a row");
+    assert_row(
+        free,
+        &[("unpriced", json!(false)), ("cost_nanousd", json!(0))],
+    );
 }
 
 #[test]
@@ -117,10 +162,23 @@ fn a_refused_call_has_a_row_that_costs_nothing() {
     let gateway = priced(&upstream).set("retry", "max_attempts: 1").start();
     for (number, status) in [400, 429, 500].into_iter().enumerate() {
         upstream.next(Reply::error(status, "no", "No."));
-        gateway.client().chat(&chat_body("up/ok")).assert_status(status);
+        gateway
+            .client()
+            .chat(&chat_body("up/ok"))
+            .assert_status(status);
         let rows = gateway.wait_for_calls(number + 1);
-        let row = rows.iter().find(|row| row["status"] == status).expect("a row with the status");
-        assert_row(row, &[("end", json!("failed")), ("cost_nanousd", json!(0)), ("attempts", json!(1))]);
+        let row = rows
+            .iter()
+            .find(|row| row["status"] == status)
+            .expect("a row with the status");
+        assert_row(
+            row,
+            &[
+                ("end", json!("failed")),
+                ("cost_nanousd", json!(0)),
+                ("attempts", json!(1)),
+            ],
+        );
     }
 }
 
@@ -128,7 +186,12 @@ fn a_refused_call_has_a_row_that_costs_nothing() {
 fn a_stream_that_broke_is_failed_and_what_came_is_estimated() {
     let upstream = Upstream::start();
     let gateway = priced(&upstream).start();
-    let cuts = [Cut::MidEventAfter(3), Cut::ResetAfter(3), Cut::EndAfter(3), Cut::ErrorAfter(3)];
+    let cuts = [
+        Cut::MidEventAfter(3),
+        Cut::ResetAfter(3),
+        Cut::EndAfter(3),
+        Cut::ErrorAfter(3),
+    ];
     for (number, cut) in cuts.into_iter().enumerate() {
         upstream.next(Chat::new().cut(cut));
         gateway.client().stream(&stream_body("up/ok")).transcript();
@@ -150,7 +213,14 @@ fn a_client_that_left_pays_for_what_was_made() {
     events.first_content();
     events.close();
     let row = only_row(&gateway);
-    assert_row(&row, &[("end", json!("cancelled")), ("estimated", json!(true)), ("streamed", json!(true))]);
+    assert_row(
+        &row,
+        &[
+            ("end", json!("cancelled")),
+            ("estimated", json!(true)),
+            ("streamed", json!(true)),
+        ],
+    );
     assert!(row["cost_nanousd"].as_i64() > Some(0), "{row}");
 }
 
@@ -165,20 +235,43 @@ fn a_fallback_is_one_row_that_names_who_served() {
         .start();
     first.next(Reply::html(500));
     gateway.client().chat(&chat_body("fast")).assert_status(200);
-    let expected = [("end", json!("done")), ("provider", json!("up")), ("served_model", json!("ok")), ("attempts", json!(2))];
+    let expected = [
+        ("end", json!("done")),
+        ("provider", json!("up")),
+        ("served_model", json!("ok")),
+        ("attempts", json!(2)),
+    ];
     let row = only_row(&gateway);
     assert_row(&row, &expected);
-    assert_row(&row, &[("cost_nanousd", json!(ORDINARY_NANOUSD)), ("asked_model", json!("fast"))]);
+    assert_row(
+        &row,
+        &[
+            ("cost_nanousd", json!(ORDINARY_NANOUSD)),
+            ("asked_model", json!("fast")),
+        ],
+    );
 }
 
 #[test]
 fn what_is_refused_before_a_call_begins_writes_no_row() {
     let upstream = Upstream::start();
     let gateway = priced(&upstream).start();
-    gateway.anonymous().chat(&chat_body("up/ok")).assert_status(401);
-    gateway.client().chat(&chat_body("no-such-model")).assert_status(404);
-    gateway.client().post_bytes("/v1/chat/completions", &[], b"null").assert_status(400);
-    gateway.client().chat(&chat_body("up/ok")).assert_status(200);
+    gateway
+        .anonymous()
+        .chat(&chat_body("up/ok"))
+        .assert_status(401);
+    gateway
+        .client()
+        .chat(&chat_body("no-such-model"))
+        .assert_status(404);
+    gateway
+        .client()
+        .post_bytes("/v1/chat/completions", &[], b"null")
+        .assert_status(400);
+    gateway
+        .client()
+        .chat(&chat_body("up/ok"))
+        .assert_status(200);
     assert_row(&only_row(&gateway), &[("status", json!(200))]);
 }
 
@@ -186,12 +279,39 @@ fn what_is_refused_before_a_call_begins_writes_no_row() {
 fn embeddings_and_completions_are_metered_like_chats() {
     let upstream = Upstream::start();
     let gateway = priced(&upstream).start();
-    gateway.client().post("/v1/embeddings", &json!({"model": "up/ok", "input": ["a", "b"]})).assert_status(200);
-    assert_row(&only_row(&gateway), &[("cost_nanousd", json!(16 * 2_000)), ("estimated", json!(false))]);
-    gateway.client().stream_at("/v1/completions", &json!({"model": "up/ok", "prompt": "x", "stream": true})).transcript();
+    gateway
+        .client()
+        .post(
+            "/v1/embeddings",
+            &json!({"model": "up/ok", "input": ["a", "b"]}),
+        )
+        .assert_status(200);
+    assert_row(
+        &only_row(&gateway),
+        &[
+            ("cost_nanousd", json!(16 * 2_000)),
+            ("estimated", json!(false)),
+        ],
+    );
+    gateway
+        .client()
+        .stream_at(
+            "/v1/completions",
+            &json!({"model": "up/ok", "prompt": "x", "stream": true}),
+        )
+        .transcript();
     let rows = gateway.wait_for_calls(2);
-    let completion = rows.iter().find(|row| row["streamed"] == true).expect("a row");
-    assert_row(completion, &[("cost_nanousd", json!(ORDINARY_NANOUSD)), ("end", json!("done"))]);
+    let completion = rows
+        .iter()
+        .find(|row| row["streamed"] == true)
+        .expect("a row");
+    assert_row(
+        completion,
+        &[
+            ("cost_nanousd", json!(ORDINARY_NANOUSD)),
+            ("end", json!("done")),
+        ],
+    );
 }
 
 #[test]
@@ -203,15 +323,35 @@ fn sums_are_the_sums_of_the_rows() {
     for _ in 0..3 {
         ann.chat(&chat_body("up/ok")).assert_status(200);
     }
-    gateway.client().chat(&chat_body("up/ok")).assert_status(200);
+    gateway
+        .client()
+        .chat(&chat_body("up/ok"))
+        .assert_status(200);
     gateway.wait_for_calls(4);
-    let sums = gateway.cli(&["usage", "--json", "--by", "user,model"]).assert_success().json_rows();
+    let sums = gateway
+        .cli(&["usage", "--json", "--by", "user,model"])
+        .assert_success()
+        .json_rows();
     let cost = |row: &Value| row["cost_nanousd"].as_i64().unwrap_or(0);
-    assert_eq!(sums.iter().map(cost).sum::<i64>(), 4 * ORDINARY_NANOUSD, "{sums:?}");
-    assert!(sums.iter().any(|row| cost(row) == 3 * ORDINARY_NANOUSD && row["calls"] == 3), "{sums:?}");
-    let table = gateway.cli(&["usage", "--by", "user"]).assert_success().stdout;
+    assert_eq!(
+        sums.iter().map(cost).sum::<i64>(),
+        4 * ORDINARY_NANOUSD,
+        "{sums:?}"
+    );
+    assert!(
+        sums.iter()
+            .any(|row| cost(row) == 3 * ORDINARY_NANOUSD && row["calls"] == 3),
+        "{sums:?}"
+    );
+    let table = gateway
+        .cli(&["usage", "--by", "user"])
+        .assert_success()
+        .stdout;
     assert!(table.contains("ann"), "{table}");
-    let csv = gateway.cli(&["usage", "--csv", "--by", "model"]).assert_success().stdout;
+    let csv = gateway
+        .cli(&["usage", "--csv", "--by", "model"])
+        .assert_success()
+        .stdout;
     assert!(csv.lines().count() >= 2 && csv.contains(','), "{csv}");
 }
 
@@ -230,8 +370,18 @@ fn nothing_goes_unrecorded() {
     });
     let rows = gateway.wait_for_calls(40);
     assert_eq!(rows.len(), 40);
-    assert!(rows.iter().all(|row| row["cost_nanousd"] == ORDINARY_NANOUSD && row["end"] == "done"), "{rows:?}");
+    assert!(
+        rows.iter()
+            .all(|row| row["cost_nanousd"] == ORDINARY_NANOUSD && row["end"] == "done"),
+        "{rows:?}"
+    );
     let metrics = gateway.metrics();
-    let unrecorded: Vec<&str> = metrics.lines().filter(|line| line.contains("unrecorded") && !line.starts_with('#')).collect();
-    assert!(!unrecorded.is_empty() && unrecorded.iter().all(|line| line.ends_with(" 0")), "{unrecorded:?}");
+    let unrecorded: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.contains("unrecorded") && !line.starts_with('#'))
+        .collect();
+    assert!(
+        !unrecorded.is_empty() && unrecorded.iter().all(|line| line.ends_with(" 0")),
+        "{unrecorded:?}"
+    );
 }

@@ -19,6 +19,7 @@ const SECRET_MAX_BYTES: u64 = 64 * 1024;
 pub(crate) const SHORT_NAMES: &[(&str, &str, &str)] = &[
     ("WEIR_LISTEN", "server", "listen"),
     ("WEIR_OPS_LISTEN", "server", "ops_listen"),
+    ("WEIR_READY_FILE", "server", "ready_file"),
     ("WEIR_OPERATOR_KEYS", "policy", "operator_keys"),
     ("WEIR_LOG", "log", "filter"),
 ];

@@ -43,6 +43,9 @@ pub(crate) const BYTES_PER_SECOND: Kind<u32> = one("size per second", |text| {
 
 pub(crate) const COUNT: Kind<u32> = one("number", |text| read_count(text, 1));
 
+/// A count, or 0 for "never".
+pub(crate) const COUNT_OR_NEVER: Kind<u32> = one("number", |text| read_count(text, 0));
+
 pub(crate) const LARGE_COUNT: Kind<usize> = one("number", |text| {
     read_count(text, 1).map(|count| count as usize)
 });

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::kinds::{
-    ADDRESS, BYTES, BYTES_PER_SECOND, CORES, COUNT, DATABASE_URL, ERROR_STATUSES, FLAG,
+    ADDRESS, BYTES, BYTES_PER_SECOND, CORES, COUNT, COUNT_OR_NEVER, DATABASE_URL, ERROR_STATUSES, FLAG,
     LARGE_COUNT, MILLIS, NODE_ID, OPTIONAL_ADDRESS, OPTIONAL_COUNT, OPTIONAL_PATH, OPTIONAL_TEXT,
     PATH, TEXT, choice,
 };
@@ -89,6 +89,8 @@ section! {
         ops_listen: Option<SocketAddr> = "127.0.0.1:9090" as OPTIONAL_ADDRESS,
         /// Whether `/metrics`, `/livez` and `/readyz` are served at the API's address as well.
         ops_on_main: bool = "false" as FLAG,
+        /// File into which the bound addresses and the process id are written as JSON once the listeners are bound.
+        ready_file: Option<PathBuf> = "none" as OPTIONAL_PATH,
         /// Worker threads; `0` is one per core.
         workers: usize = "0" as CORES,
         /// How long streams in flight may go on after SIGTERM.
@@ -245,8 +247,8 @@ section! {
         retry_after_max_ms: u64 = "1m" as MILLIS,
         /// How long a target that keeps failing is left alone before one request tries it again.
         cooldown_ms: u64 = "30s" as MILLIS,
-        /// Failures in a row that make a target cool down.
-        cooldown_after_failures: u32 = "3" as COUNT,
+        /// Failures in a row that make a target cool down; `0` for never.
+        cooldown_after_failures: u32 = "3" as COUNT_OR_NEVER,
         /// Whether a request is sent again at once when a kept connection turns out to be closed.
         replay_dead_connection: bool = "true" as FLAG,
         /// Statuses of a provider that are worth another attempt.

@@ -14,7 +14,9 @@ const AUTO: &str = "auto";
 #[derive(Debug, Error)]
 pub enum AllowError {
     /// No model was named and no default is configured.
-    #[error("no model was named, and no default is configured: name one in `model`, or set `default_model`")]
+    #[error(
+        "no model was named, and no default is configured: name one in `model`, or set `default_model`"
+    )]
     NoModel,
     /// The model is unknown, or not this token's: callers are not told which.
     #[error("the model `{model}` does not exist or is not available to you{}", nearest_text(.nearest))]
@@ -59,10 +61,12 @@ pub(crate) fn not_found(routes: &Routes, ask: &Ask, model: &str) -> AllowError {
 /// Whether an allow-list lets a name through: an empty list lets everything, `*` at the end matches any rest.
 pub fn permits(patterns: &[String], model: &str) -> bool {
     patterns.is_empty()
-        || patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => model.starts_with(prefix),
-            None => pattern == model,
-        })
+        || patterns
+            .iter()
+            .any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => model.starts_with(prefix),
+                None => pattern == model,
+            })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use weir_config::Retry;
 use weir_wire::errors::{self, UpstreamError};
 
 use crate::attempt::{Failure, Next};
-use crate::counters::Lease;
+use crate::counters::{Lease, Remaining};
 use crate::plan::Target;
 use crate::provider::{KeyOwner, UpstreamKey};
 use crate::refusal::{Fault, Told};
@@ -75,7 +75,11 @@ pub(crate) fn error_reply(
 
 /// Whole seconds for `Retry-After`, rounded up so that nobody comes back too early.
 pub fn retry_after_s(delay: Duration) -> u64 {
-    delay.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX)
+    delay
+        .as_millis()
+        .div_ceil(1_000)
+        .try_into()
+        .unwrap_or(u64::MAX)
 }
 
 /// Which model and provider served, and in how many attempts.
@@ -93,9 +97,11 @@ pub(crate) fn served_headers(
 
 /// The caller's own limits in OpenAI's headers (API reference, "Rate limits in headers"); empty where none is set.
 pub fn rate_headers(lease: &Lease) -> Vec<(&'static str, String)> {
-    let Some(rate) = lease.remaining() else {
-        return Vec::new();
-    };
+    lease.remaining().map(told_rate).unwrap_or_default()
+}
+
+/// What remains of a rate, in OpenAI's headers.
+pub fn told_rate(rate: Remaining) -> Vec<(&'static str, String)> {
     vec![
         ("x-ratelimit-limit-requests", rate.limit.to_string()),
         ("x-ratelimit-remaining-requests", rate.remaining.to_string()),
@@ -134,7 +140,7 @@ pub(crate) fn judge(
     key: &UpstreamKey,
     retry: &Retry,
     now_ms: u64,
-) -> Result<Failure, Answer> {
+) -> Result<Failure, Box<Answer>> {
     let header = |name: &str| answer.headers.get(name).and_then(|it| it.to_str().ok());
     let retry_after = weir_wire::retry_after::delay(header, now_ms);
     let is_key_fault = match answer.status {
@@ -158,7 +164,7 @@ pub(crate) fn judge(
     }
     let status = answer.status;
     if !retry.statuses.contains(&status) && !(300..400).contains(&status) {
-        return Err(answer);
+        return Err(Box::new(answer));
     }
     let is_redirect = (300..400).contains(&status);
     Ok(Failure {
@@ -179,8 +185,17 @@ pub(crate) fn judge(
 /// words are looked at too.
 fn names_the_key(error: &UpstreamError) -> bool {
     const WORDS: [&str; 11] = [
-        "api key", "api_key", "apikey", "account", "billing", "credit", "balance", "quota",
-        "organization", "payment", "subscription",
+        "api key",
+        "api_key",
+        "apikey",
+        "account",
+        "billing",
+        "credit",
+        "balance",
+        "quota",
+        "organization",
+        "payment",
+        "subscription",
     ];
     let texts = [
         Some(error.message.as_str()),
@@ -203,9 +218,13 @@ mod tests {
 
     #[test]
     fn a_403_about_the_account_is_told_from_one_about_the_request() {
-        assert!(names_the_key(&error("Your account is not active, check your billing")));
+        assert!(names_the_key(&error(
+            "Your account is not active, check your billing"
+        )));
         assert!(names_the_key(&error("Insufficient credits")));
-        assert!(!names_the_key(&error("Your input was flagged by moderation")));
+        assert!(!names_the_key(&error(
+            "Your input was flagged by moderation"
+        )));
     }
 
     #[test]
@@ -229,7 +248,11 @@ mod tests {
         };
         assert_eq!(
             names(false),
-            ["openai-processing-ms", "retry-after-ms", "x-upstream-request-id"]
+            [
+                "openai-processing-ms",
+                "retry-after-ms",
+                "x-upstream-request-id"
+            ]
         );
         assert_eq!(names(true).len(), 4);
     }

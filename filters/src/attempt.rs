@@ -96,7 +96,13 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
         keepalive: Duration::from_millis(settings.stream.keepalive_ms),
         early_commit: Duration::from_millis(settings.stream.early_commit_after_ms),
     };
-    let total = Duration::from_millis(planned.plan.targets[0].upstream.provider().timeouts.total_ms);
+    let total = Duration::from_millis(
+        planned.plan.targets[0]
+            .upstream
+            .provider()
+            .timeouts
+            .total_ms,
+    );
     let early_head = ask.head.stream.then(|| ReplyHead {
         status: 200,
         content_type: Arc::from(EVENT_STREAM),
@@ -196,7 +202,9 @@ impl<S: Sink> Run<'_, S> {
                 break;
             }
         }
-        Err(Stop::Failed(last.unwrap_or_else(|| Box::new(no_target(targets)))))
+        Err(Stop::Failed(
+            last.unwrap_or_else(|| Box::new(no_target(targets))),
+        ))
     }
 
     /// The keys of one target in turn.
@@ -229,7 +237,9 @@ impl<S: Sink> Run<'_, S> {
                 break;
             }
         }
-        Err(Stop::Failed(last.unwrap_or_else(|| Box::new(all_keys_aside(target)))))
+        Err(Stop::Failed(
+            last.unwrap_or_else(|| Box::new(all_keys_aside(target))),
+        ))
     }
 
     /// Sets aside what failed, and counts it.

@@ -124,8 +124,7 @@ pub struct Gauge {
     rate: Option<Rate>,
 }
 
-type Limiter =
-    RateLimiter<NotKeyed, SharedArrival, DefaultClock, StateInformationMiddleware>;
+type Limiter = RateLimiter<NotKeyed, SharedArrival, DefaultClock, StateInformationMiddleware>;
 
 struct Rate {
     limiter: Limiter,
@@ -334,7 +333,13 @@ mod tests {
         drop(reserve(&counters, token, user).await.unwrap());
         for _ in 0..20 {
             let refused = reserve(&counters, token, user).await.err().unwrap();
-            assert!(matches!(refused, Exceeded::Rate { scope: Scope::User, .. }));
+            assert!(matches!(
+                refused,
+                Exceeded::Rate {
+                    scope: Scope::User,
+                    ..
+                }
+            ));
         }
         // Only the one request that went through was taken from the token's ten, and no slot is held.
         let gauge = counters.gauge(Scope::Token, "t", token);

@@ -68,7 +68,11 @@ impl Demo {
 
     fn text(endpoint: Endpoint, ask: &DemoAsk) -> pingora::Result<Self> {
         let prompt = match endpoint {
-            Endpoint::Chat => ask.messages.iter().map(|it| text_of(&it["content"])).collect(),
+            Endpoint::Chat => ask
+                .messages
+                .iter()
+                .map(|it| text_of(&it["content"]))
+                .collect(),
             _ => vec![text_of(&ask.prompt)],
         };
         let prompt_tokens: usize = prompt.iter().map(|text| words(text).len()).sum();
@@ -85,8 +89,10 @@ impl Demo {
         }
         let text = pieces.concat();
         let choice = match endpoint {
-            Endpoint::Chat => json!({"index": 0, "message": {"role": "assistant", "content": text, "refusal": null},
-                "logprobs": null, "finish_reason": finish}),
+            Endpoint::Chat => {
+                json!({"index": 0, "message": {"role": "assistant", "content": text, "refusal": null},
+                "logprobs": null, "finish_reason": finish})
+            }
             _ => json!({"index": 0, "text": text, "logprobs": null, "finish_reason": finish}),
         };
         let whole = json!({"id": "chatcmpl-demo", "object": object(endpoint, false), "created": CREATED,
@@ -114,7 +120,9 @@ impl Demo {
                 let delta = content.map_or_else(|| json!({}), |text| json!({"content": text}));
                 json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}])
             }
-            _ => json!([{"index": 0, "text": content.unwrap_or(""), "logprobs": null, "finish_reason": finish}]),
+            _ => {
+                json!([{"index": 0, "text": content.unwrap_or(""), "logprobs": null, "finish_reason": finish}])
+            }
         };
         let mut pieces = VecDeque::with_capacity(words.len() + 4);
         if endpoint == Endpoint::Chat {
@@ -122,9 +130,17 @@ impl Demo {
                 "logprobs": null, "finish_reason": null}]);
             pieces.push_back(chunk(first, None));
         }
-        pieces.extend(words.iter().map(|word| chunk(choice(Some(word), None), None)));
+        pieces.extend(
+            words
+                .iter()
+                .map(|word| chunk(choice(Some(word), None), None)),
+        );
         pieces.push_back(chunk(choice(None, Some(finish)), None));
-        if ask.stream_options.as_ref().is_some_and(|it| it.include_usage) {
+        if ask
+            .stream_options
+            .as_ref()
+            .is_some_and(|it| it.include_usage)
+        {
             pieces.push_back(chunk(json!([]), Some(usage)));
         }
         pieces.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
@@ -171,7 +187,8 @@ fn reply_to(said: &str) -> String {
     let heard: String = words(said).into_iter().take(ECHO_WORDS_MAX).collect();
     let heard = heard.trim();
     if heard.is_empty() {
-        return "Hello from Weir's demo provider. Send me a message and I will repeat it.".to_owned();
+        return "Hello from Weir's demo provider. Send me a message and I will repeat it."
+            .to_owned();
     }
     format!(
         "This is Weir's built-in demo provider; it repeats what it hears. You said: {heard} \
@@ -219,7 +236,10 @@ fn embeddings(ask: &DemoAsk) -> Value {
         Value::String(text) => vec![text.clone()],
         other => vec![other.to_string()],
     };
-    let dimensions = ask.dimensions.unwrap_or(DIMENSIONS).clamp(1, DIMENSIONS_MAX);
+    let dimensions = ask
+        .dimensions
+        .unwrap_or(DIMENSIONS)
+        .clamp(1, DIMENSIONS_MAX);
     let is_base64 = ask.encoding_format.as_deref() == Some("base64");
     let data: Vec<Value> = inputs
         .iter()
@@ -245,9 +265,12 @@ fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0_f32; dimensions];
     for word in text.split_whitespace() {
         // FNV-1a (Fowler, Noll, Vo): a spread of words over the dimensions, no more.
-        let hash = word.to_lowercase().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = word
+            .to_lowercase()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         let at = usize::try_from(hash % dimensions as u64).unwrap_or(0);
         vector[at] += if hash & (1 << 40) == 0 { 1.0 } else { -1.0 };
     }
@@ -286,7 +309,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_streams_and_tells_usage_only_if_asked() {
         let ask = |extra: &str| {
-            format!(r#"{{"model":"demo","stream":true,"max_tokens":2{extra},"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}}]}}]}}"#)
+            format!(
+                r#"{{"model":"demo","stream":true,"max_tokens":2{extra},"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}}]}}]}}"#
+            )
         };
         let plain = drain(Demo::answer(Endpoint::Chat, ask("").as_bytes()).unwrap()).await;
         assert!(plain.ends_with("data: [DONE]\n\n") && !plain.contains("usage"));
@@ -298,10 +323,24 @@ mod tests {
 
     #[tokio::test]
     async fn embeddings_come_as_floats_or_base64() {
-        let floats = drain(Demo::answer(Endpoint::Embeddings, br#"{"model":"demo","input":["a b","c"],"dimensions":8}"#).unwrap()).await;
+        let floats = drain(
+            Demo::answer(
+                Endpoint::Embeddings,
+                br#"{"model":"demo","input":["a b","c"],"dimensions":8}"#,
+            )
+            .unwrap(),
+        )
+        .await;
         let floats: Value = serde_json::from_str(&floats).unwrap();
         assert_eq!(floats["data"][1]["embedding"].as_array().unwrap().len(), 8);
-        let coded = drain(Demo::answer(Endpoint::Embeddings, br#"{"model":"demo","input":"a","encoding_format":"base64"}"#).unwrap()).await;
+        let coded = drain(
+            Demo::answer(
+                Endpoint::Embeddings,
+                br#"{"model":"demo","input":"a","encoding_format":"base64"}"#,
+            )
+            .unwrap(),
+        )
+        .await;
         let coded: Value = serde_json::from_str(&coded).unwrap();
         assert!(coded["data"][0]["embedding"].is_string());
     }

@@ -67,23 +67,32 @@ impl Known {
 /// The plans of one token by the model asked for, of one generation of the configuration.
 #[derive(Default)]
 pub struct PlanCache {
-    plans: Mutex<(u64, HashMap<Arc<str>, Arc<Plan>>)>,
+    plans: Mutex<Plans>,
+}
+
+#[derive(Default)]
+struct Plans {
+    generation: u64,
+    by_model: HashMap<Arc<str>, Arc<Plan>>,
 }
 
 impl PlanCache {
     pub(crate) fn get(&self, generation: u64, model: &str) -> Option<Arc<Plan>> {
         let plans = self.plans.lock();
-        (plans.0 == generation)
-            .then(|| plans.1.get(model).cloned())
+        (plans.generation == generation)
+            .then(|| plans.by_model.get(model).cloned())
             .flatten()
     }
 
     pub(crate) fn put(&self, generation: u64, model: Arc<str>, plan: Arc<Plan>) {
         let mut plans = self.plans.lock();
-        if plans.0 != generation || plans.1.len() >= PLANS_MAX {
-            *plans = (generation, HashMap::new());
+        if plans.generation != generation || plans.by_model.len() >= PLANS_MAX {
+            *plans = Plans {
+                generation,
+                by_model: HashMap::new(),
+            };
         }
-        plans.1.insert(model, plan);
+        plans.by_model.insert(model, plan);
     }
 }
 
@@ -153,7 +162,10 @@ impl Directory {
     }
 
     /// The holder of a public id; `Ok(None)` where there is none.
-    pub async fn find(self: &Arc<Self>, public_id: &str) -> Result<Option<Arc<Known>>, LookupError> {
+    pub async fn find(
+        self: &Arc<Self>,
+        public_id: &str,
+    ) -> Result<Option<Arc<Known>>, LookupError> {
         if let Some(known) = self.tokens.get(public_id) {
             return if self.is_stale() {
                 Err(LookupError::Unavailable)
@@ -167,7 +179,10 @@ impl Directory {
         self.look_up(public_id.to_owned()).await
     }
 
-    async fn look_up(self: &Arc<Self>, public_id: String) -> Result<Option<Arc<Known>>, LookupError> {
+    async fn look_up(
+        self: &Arc<Self>,
+        public_id: String,
+    ) -> Result<Option<Arc<Known>>, LookupError> {
         let turn = tokio::time::timeout(LOOKUP_WAIT, self.lookups.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(LookupError::Unavailable);

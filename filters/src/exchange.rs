@@ -45,7 +45,11 @@ struct Attempt<'t> {
 
 impl<S: Sink> Run<'_, S> {
     /// Tries one target with one key.
-    pub(crate) async fn once(&mut self, target: &Target, key: &UpstreamKey) -> Result<Finish, Stop> {
+    pub(crate) async fn once(
+        &mut self,
+        target: &Target,
+        key: &UpstreamKey,
+    ) -> Result<Finish, Stop> {
         self.tally.attempt(target, key);
         self.progress = Progress::Idle;
         let ask = &self.held.planned.allowed.ask;
@@ -105,7 +109,12 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    async fn send(&mut self, attempt: &Attempt<'_>, body: Bytes, fresh: bool) -> Result<Link, Stop> {
+    async fn send(
+        &mut self,
+        attempt: &Attempt<'_>,
+        body: Bytes,
+        fresh: bool,
+    ) -> Result<Link, Stop> {
         let target = attempt.target;
         let upstream = &target.upstream;
         let ask = &self.held.planned.allowed.ask;
@@ -147,7 +156,9 @@ impl<S: Sink> Run<'_, S> {
             self.tally.set_upstream_id(id);
         }
         let content_type = headers.get(http::header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|it| it.to_str().ok()).map(str::to_owned);
+        let content_type = content_type
+            .and_then(|it| it.to_str().ok())
+            .map(str::to_owned);
         let is_stream = content_type
             .as_deref()
             .is_some_and(|it| it.trim_start().starts_with("text/event-stream"));
@@ -266,7 +277,7 @@ impl<S: Sink> Run<'_, S> {
         let now_ms = self.gateway.clock.now_ms();
         let answer = match answer::judge(answer, attempt.target, attempt.key, retry, now_ms) {
             Ok(failure) => return Err(Stop::Failed(Box::new(failure))),
-            Err(answer) => answer,
+            Err(answer) => *answer,
         };
         let side = if answer.status < 500 {
             Side::Caller
@@ -300,7 +311,11 @@ impl<S: Sink> Run<'_, S> {
         };
         self.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
         let head = self.stream_head(attempt.target, headers);
-        let mut held: Option<Opening> = Some(Opening { head: Some(head), pieces: Vec::new(), bytes: 0 });
+        let mut held: Option<Opening> = Some(Opening {
+            head: Some(head),
+            pieces: Vec::new(),
+            bytes: 0,
+        });
         let mut out: Vec<Bytes> = Vec::new();
         loop {
             let read = self.delivery.wait(link.read_body()).await?;
@@ -314,7 +329,9 @@ impl<S: Sink> Run<'_, S> {
                 Err(error) => return self.stream_broke(attempt, held, out, &error).await,
             };
             let ending = is_over.then(|| self.finish_stream(&mut out)).flatten();
-            if self.stream_error().is_some() || matches!(ending, Some(Ending::Failed | Ending::Truncated)) {
+            if self.stream_error().is_some()
+                || matches!(ending, Some(Ending::Failed | Ending::Truncated))
+            {
                 return self.stream_failed(attempt, held, out).await;
             }
             self.relay(&mut held, &mut out, ending.is_some()).await?;
@@ -392,7 +409,8 @@ impl<S: Sink> Run<'_, S> {
             opening.bytes += out.iter().map(Bytes::len).sum::<usize>();
             opening.pieces.append(out);
             let bounds = &self.held.planned.routes.settings.stream;
-            let is_full = opening.bytes > bounds.hold_bytes || opening.pieces.len() > bounds.hold_events;
+            let is_full =
+                opening.bytes > bounds.hold_bytes || opening.pieces.len() > bounds.hold_events;
             if !(self.has_output() || is_full || is_over) {
                 return Ok(());
             }
@@ -411,7 +429,11 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// The first byte to the client: from here on nothing is tried again. The held pieces go to the front of `out`.
-    async fn commit(&mut self, held: &mut Option<Opening>, out: &mut Vec<Bytes>) -> Result<(), Stop> {
+    async fn commit(
+        &mut self,
+        held: &mut Option<Opening>,
+        out: &mut Vec<Bytes>,
+    ) -> Result<(), Stop> {
         let Some(mut opening) = held.take() else {
             return Ok(());
         };
@@ -487,16 +509,20 @@ impl<S: Sink> Run<'_, S> {
     async fn stream_stopped(
         &mut self,
         target: &Target,
-        held: Option<Opening>,
-        out: Vec<Bytes>,
+        mut held: Option<Opening>,
+        mut out: Vec<Bytes>,
         stop: Stop,
     ) -> Result<Finish, Stop> {
-        let is_committed = held.is_none();
         let Stop::Failed(failure) = stop else {
             return Err(stop);
         };
+        // Output counts as delivered even if it came in one piece with the failure and is still held: whether an answer is
+        // tried again must not hang on how the network cut it.
+        if self.has_output() {
+            self.commit(&mut held, &mut out).await?;
+        }
         self.bill_progress(target);
-        if !is_committed {
+        if held.is_some() {
             return Err(Stop::Failed(failure));
         }
         for piece in out {

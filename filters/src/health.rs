@@ -59,8 +59,11 @@ impl Switch {
     }
 
     /// A failure opens the switch for `cooldown` once `threshold` came in a row, or if the failure was a probe's.
-    /// True where it opened.
+    /// True where it opened; a threshold of 0 never does.
     pub fn fail(&self, now_us: i64, threshold: u32, cooldown: Duration) -> bool {
+        if threshold == 0 {
+            return false;
+        }
         let failures = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
         let was_probe = self.open_until_us.load(Ordering::Acquire) != 0;
         if failures >= threshold || was_probe {

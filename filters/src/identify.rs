@@ -18,7 +18,9 @@ pub enum IdentifyError {
     )]
     Missing,
     /// The key is malformed, unknown, revoked, or its user is disabled. Callers are not told which.
-    #[error("the API key is not valid: it is unknown, revoked or expired; ask your administrator for a new one")]
+    #[error(
+        "the API key is not valid: it is unknown, revoked or expired; ask your administrator for a new one"
+    )]
     Invalid,
     /// The caller may be right, but nobody can tell now.
     #[error("API keys cannot be checked at the moment; try again shortly")]
@@ -43,10 +45,7 @@ pub async fn identify(
     if !record.matches(presented) || record.revoked || record.user.disabled {
         return Err(IdentifyError::Invalid);
     }
-    if record
-        .expires_at_us
-        .is_some_and(|at| at <= clock.now_us())
-    {
+    if record.expires_at_us.is_some_and(|at| at <= clock.now_us()) {
         return Err(IdentifyError::Invalid);
     }
     Ok(Caller { known })

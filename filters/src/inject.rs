@@ -40,7 +40,10 @@ pub fn inject(
     head.insert_header(http::header::ACCEPT, accept)?;
     // Compressed answers would have to be undone before usage can be read, and a compressor holds events back.
     head.insert_header(http::header::ACCEPT_ENCODING, "identity")?;
-    head.insert_header(http::header::USER_AGENT, concat!("weir/", env!("CARGO_PKG_VERSION")))?;
+    head.insert_header(
+        http::header::USER_AGENT,
+        concat!("weir/", env!("CARGO_PKG_VERSION")),
+    )?;
     for (name, value) in &inbound.forwarded {
         head.insert_header(HeaderName::from_static(name), value.as_str())?;
     }

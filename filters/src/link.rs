@@ -101,7 +101,8 @@ impl Connectors {
             self.plain.get_stream(&**peer).await
         };
         let (mut stream, reused) = connected.map_err(|error| connect_error(&error))?;
-        let mut wire = http_req_header_to_wire(head).ok_or(LinkError::Broken("bad request head"))?;
+        let mut wire =
+            http_req_header_to_wire(head).ok_or(LinkError::Broken("bad request head"))?;
         let sending = async {
             if body.len() <= ONE_WRITE_BYTES {
                 wire.extend_from_slice(body);

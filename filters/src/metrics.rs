@@ -13,7 +13,7 @@ use weir_store::{CallRow, EndKind};
 
 use crate::refusal::Side;
 
-/// Seconds; the buckets OpenTelemetry advises for `gen_ai.client.operation.duration`.
+/// Seconds; the buckets OpenTelemetry advises for `gen_ai.server.request.duration`.
 const DURATION_BUCKETS: [f64; 14] = [
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
@@ -70,7 +70,12 @@ pub struct Levels {
     pub cooling: usize,
 }
 
-fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
     let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counter.clone()))?;
     Ok(counter)
@@ -82,7 +87,11 @@ fn histogram(
     help: &str,
     buckets: &[f64],
 ) -> prometheus::Result<HistogramVec> {
-    let labels = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"];
+    let labels = [
+        "gen_ai_operation_name",
+        "gen_ai_provider_name",
+        "gen_ai_request_model",
+    ];
     let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
     let histogram = HistogramVec::new(options, &labels)?;
     registry.register(Box::new(histogram.clone()))?;
@@ -106,27 +115,95 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let r = &registry;
-        let errors = counter(r, "weir_errors_total", "Failed requests by whose fault it was.", &["fault"])?;
+        let errors = counter(
+            r,
+            "weir_errors_total",
+            "Failed requests by whose fault it was.",
+            &["fault"],
+        )?;
         for side in Side::ALL {
             // A series that is born at its first error hides that error from rate().
             errors.with_label_values(&[side.as_str()]);
         }
         Ok(Self {
-            duration: histogram(r, "gen_ai_client_operation_duration_seconds", "Time from the request's head to the end of the answer.", &DURATION_BUCKETS)?,
-            first_token: histogram(r, "gen_ai_server_time_to_first_token_seconds", "Time to the first output.", &DURATION_BUCKETS)?,
-            per_token: histogram(r, "gen_ai_server_time_per_output_token_seconds", "Time per output token after the first output.", &PER_TOKEN_BUCKETS)?,
-            tokens: counter(r, "gen_ai_client_token_usage_total", "Units used, by kind.", &["gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"])?,
-            requests: counter(r, "weir_requests_total", "Calls that ended, by operation, provider and how they ended.", &["gen_ai_operation_name", "gen_ai_provider_name", "end"])?,
-            attempts: counter(r, "weir_failed_attempts_total", "Attempts that failed and were followed by another or by an error.", &["gen_ai_provider_name"])?,
-            cooldowns: counter(r, "weir_cooldowns_total", "Times a target was set aside after failures.", &["gen_ai_provider_name"])?,
-            unpriced: single(r, "weir_unpriced_calls_total", "Calls whose model has no price.")?,
-            estimated: single(r, "weir_estimated_calls_total", "Calls whose usage is estimated.")?,
+            duration: histogram(
+                r,
+                "gen_ai_server_request_duration_seconds",
+                "Time from the request's head to the end of the answer.",
+                &DURATION_BUCKETS,
+            )?,
+            first_token: histogram(
+                r,
+                "gen_ai_server_time_to_first_token_seconds",
+                "Time to the first output.",
+                &DURATION_BUCKETS,
+            )?,
+            per_token: histogram(
+                r,
+                "gen_ai_server_time_per_output_token_seconds",
+                "Time per output token after the first output.",
+                &PER_TOKEN_BUCKETS,
+            )?,
+            tokens: counter(
+                r,
+                "gen_ai_client_token_usage_total",
+                "Units used, by kind.",
+                &[
+                    "gen_ai_provider_name",
+                    "gen_ai_request_model",
+                    "gen_ai_token_type",
+                ],
+            )?,
+            requests: counter(
+                r,
+                "weir_requests_total",
+                "Calls that ended, by operation, provider and how they ended.",
+                &["gen_ai_operation_name", "gen_ai_provider_name", "end"],
+            )?,
+            attempts: counter(
+                r,
+                "weir_failed_attempts_total",
+                "Attempts that failed and were followed by another or by an error.",
+                &["gen_ai_provider_name"],
+            )?,
+            cooldowns: counter(
+                r,
+                "weir_cooldowns_total",
+                "Times a target was set aside after failures.",
+                &["gen_ai_provider_name"],
+            )?,
+            unpriced: single(
+                r,
+                "weir_unpriced_calls_total",
+                "Calls whose model has no price.",
+            )?,
+            estimated: single(
+                r,
+                "weir_estimated_calls_total",
+                "Calls whose usage is estimated.",
+            )?,
             in_flight: gauge(r, "weir_requests_in_flight", "Requests being handled now.")?,
-            held: gauge(r, "weir_held_nanousd", "Nano-dollars held for calls under way.")?,
+            held: gauge(
+                r,
+                "weir_held_nanousd",
+                "Nano-dollars held for calls under way.",
+            )?,
             connections: gauge(r, "weir_connections", "Client connections open now.")?,
-            ledger_depth: gauge(r, "weir_ledger_queue_depth", "Rows waiting for the database.")?,
-            cooling: gauge(r, "weir_set_aside", "Targets and keys that are set aside now.")?,
-            unrecorded: gauge(r, "weir_unrecorded_usage", "Calls whose usage could not be recorded; must be 0.")?,
+            ledger_depth: gauge(
+                r,
+                "weir_ledger_queue_depth",
+                "Rows waiting for the database.",
+            )?,
+            cooling: gauge(
+                r,
+                "weir_set_aside",
+                "Targets and keys that are set aside now.",
+            )?,
+            unrecorded: gauge(
+                r,
+                "weir_unrecorded_usage",
+                "Calls whose usage could not be recorded; must be 0.",
+            )?,
             models_seen: AtomicU64::new(0),
             models: parking_lot::RwLock::default(),
             errors,
@@ -161,7 +238,8 @@ impl Metrics {
 
     /// Client connections open now.
     pub fn set_connections(&self, open: usize) {
-        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+        self.connections
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn tried(&self, tried: Tried<'_>) {
@@ -202,7 +280,10 @@ impl Metrics {
         if row.estimated {
             self.estimated.inc();
         }
-        let Some(first) = row.ttft_us.filter(|_| row.end == EndKind::Done && row.streamed) else {
+        let Some(first) = row
+            .ttft_us
+            .filter(|_| row.end == EndKind::Done && row.streamed)
+        else {
             return;
         };
         let first = micros(first);
@@ -211,9 +292,14 @@ impl Metrics {
             .observe(first.as_secs_f64());
         if output > 1 {
             let rest = latency.saturating_sub(first).as_secs_f64();
-            #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "token counts are far below 2^52"
+            )]
             let per_token = rest / (output - 1) as f64;
-            self.per_token.with_label_values(&of_model).observe(per_token);
+            self.per_token
+                .with_label_values(&of_model)
+                .observe(per_token);
         }
     }
 

@@ -66,8 +66,8 @@ pub fn hold_nanousd(price: &Price, input_tokens: u64, output_tokens: u64) -> (i6
         let prices = units.iter().map(|unit| rates.per_million(unit.as_str()));
         i128::from(prices.max().unwrap_or(0))
     };
-    let input = dearest(&[Unit::Input, Unit::CacheWrite5m, Unit::CacheWrite1h])
-        * i128::from(input_tokens);
+    let input =
+        dearest(&[Unit::Input, Unit::CacheWrite5m, Unit::CacheWrite1h]) * i128::from(input_tokens);
     let output = dearest(&[Unit::Output, Unit::Reasoning]) * i128::from(output_tokens);
     (clamp(rounded(input)), clamp(rounded(output)))
 }

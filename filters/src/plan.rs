@@ -53,8 +53,7 @@ impl Target {
                 })
                 .unwrap_or(0)
         };
-        let (before, from) = self.keys.split_at(first);
-        from.iter().chain(before)
+        self.keys.iter().cycle().skip(first).take(self.keys.len())
     }
 }
 
@@ -83,7 +82,9 @@ pub enum PlanError {
     #[error(transparent)]
     NotFound(#[from] AllowError),
     /// There is a provider for the model, but no key this caller may use there.
-    #[error("no API key for provider `{provider}` is yours to use: add one with `weir key set {provider} --user <you>`, or ask your administrator")]
+    #[error(
+        "no API key for provider `{provider}` is yours to use: add one with `weir key set {provider} --user <you>`, or ask your administrator"
+    )]
     NoKey {
         /// The provider without a key.
         provider: Arc<str>,
@@ -106,9 +107,11 @@ pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError
         None => {
             let built = build(routes, known.holder(), &allowed.model);
             let plan = Arc::new(built.map_err(|why| why.into_error(routes, &allowed))?);
-            known
-                .plans
-                .put(routes.generation, Arc::clone(&allowed.model), Arc::clone(&plan));
+            known.plans.put(
+                routes.generation,
+                Arc::clone(&allowed.model),
+                Arc::clone(&plan),
+            );
             plan
         }
     };

@@ -189,7 +189,9 @@ impl Upstream {
         let base = &self.provider().base_url;
         if let Some(path) = &base.unix_socket {
             let peer = HttpPeer::new_uds(&path.to_string_lossy(), base.tls, base.host.clone());
-            return peer.ok().map(|peer| vec![Arc::new(self.with_options(peer))]);
+            return peer
+                .ok()
+                .map(|peer| vec![Arc::new(self.with_options(peer))]);
         }
         let looked_up = tokio::net::lookup_host((base.host.as_str(), base.port));
         let found = tokio::time::timeout(RESOLVE_TIMEOUT, looked_up).await;

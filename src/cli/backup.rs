@@ -25,7 +25,10 @@ pub fn run(config: Option<PathBuf>, command: Command) -> Result<(), CommandError
     match command {
         Command::Migrate => {
             let report = context.store.migration_report();
-            output::line(&format!("the database has schema version {}", report.version))?;
+            output::line(&format!(
+                "the database has schema version {}",
+                report.version
+            ))?;
         }
         Command::Backup { to } => {
             context.store.backup(&to)?;

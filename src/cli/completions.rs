@@ -17,6 +17,11 @@ pub struct Arguments {
 #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut command = super::Arguments::command();
-    clap_complete::generate(arguments.shell, &mut command, "weir", &mut std::io::stdout());
+    clap_complete::generate(
+        arguments.shell,
+        &mut command,
+        "weir",
+        &mut std::io::stdout(),
+    );
     Ok(())
 }

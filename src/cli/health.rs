@@ -32,7 +32,9 @@ pub fn run(config: Option<PathBuf>) -> Result<(), CommandError> {
         output::line("live")?;
         Ok(())
     } else {
-        Err(CommandError::Usage(format!("{address} does not answer as live")))
+        Err(CommandError::Usage(format!(
+            "{address} does not answer as live"
+        )))
     }
 }
 

@@ -61,7 +61,12 @@ pub fn run(config: Option<PathBuf>, command: Command) -> Result<(), CommandError
 
 fn set(context: &Context, provider: &str, user: &str, label: &str) -> Result<(), CommandError> {
     if !context.settings.providers.contains_key(provider) {
-        let known: Vec<&str> = context.settings.providers.keys().map(String::as_str).collect();
+        let known: Vec<&str> = context
+            .settings
+            .providers
+            .keys()
+            .map(String::as_str)
+            .collect();
         return Err(CommandError::Usage(format!(
             "there is no provider `{provider}`; the configuration has {}",
             known.join(", ")
@@ -89,10 +94,16 @@ fn set(context: &Context, provider: &str, user: &str, label: &str) -> Result<(),
 fn read_secret() -> Result<String, CommandError> {
     let mut input = std::io::stdin();
     if input.is_terminal() {
-        let _ = write!(std::io::stderr(), "Paste the key, then press Enter and Ctrl-D: ");
+        let _ = write!(
+            std::io::stderr(),
+            "Paste the key, then press Enter and Ctrl-D: "
+        );
     }
     let mut text = String::new();
-    input.by_ref().take(KEY_MAX_BYTES).read_to_string(&mut text)?;
+    input
+        .by_ref()
+        .take(KEY_MAX_BYTES)
+        .read_to_string(&mut text)?;
     let text = text.trim();
     let is_usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_usable {

@@ -31,7 +31,11 @@ pub fn run(config: Option<PathBuf>, arguments: &Arguments) -> Result<(), Command
         None => {
             let users = context.store.list_users()?;
             let admin = users.into_iter().find(|user| user.admin);
-            admin.ok_or_else(|| CommandError::Usage("there is no administrator yet: start the gateway once".to_owned()))?
+            admin.ok_or_else(|| {
+                CommandError::Usage(
+                    "there is no administrator yet: start the gateway once".to_owned(),
+                )
+            })?
         }
     };
     let sealer = crate::serve::open_sealer(&context.settings)?;

@@ -27,7 +27,9 @@ fn clean(cell: &str) -> String {
     cell.chars()
         .flat_map(|it| {
             let escape = it.is_control();
-            it.escape_default().filter(move |_| escape).chain((!escape).then_some(it))
+            it.escape_default()
+                .filter(move |_| escape)
+                .chain((!escape).then_some(it))
         })
         .collect()
 }

@@ -161,16 +161,15 @@ fn state(token: &TokenRecord, now_us: i64) -> &'static str {
 pub fn parse_span_us(text: &str) -> Result<i64, String> {
     const SECOND_US: i64 = 1_000_000;
     let wrong = || format!("`{text}` is no span of time: write it as 90m, 12h or 30d");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(wrong()),
-    };
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let found = units
+        .iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)));
+    let (number, seconds) = found.ok_or_else(wrong)?;
     let number: i64 = number.parse().map_err(|_| wrong())?;
-    let span = number.checked_mul(seconds).and_then(|it| it.checked_mul(SECOND_US));
+    let span = number
+        .checked_mul(seconds)
+        .and_then(|it| it.checked_mul(SECOND_US));
     span.filter(|it| *it > 0).ok_or_else(wrong)
 }
 
@@ -182,7 +181,16 @@ mod tests {
     fn spans_of_time_are_read() {
         assert_eq!(parse_span_us("2m"), Ok(120_000_000));
         assert_eq!(parse_span_us("1d"), Ok(86_400_000_000));
-        for wrong in ["", "d", "0d", "-1h", "12", "1y", "99999999999999d"] {
+        for wrong in [
+            "",
+            "d",
+            "0d",
+            "-1h",
+            "12",
+            "1y",
+            "99999999999999d",
+            "3\u{e9}",
+        ] {
             assert!(parse_span_us(wrong).is_err(), "{wrong}");
         }
     }

@@ -101,7 +101,10 @@ fn print_sums(
     let key = |row: &UsageRow, by: By| {
         let text = match by {
             By::Day => row.day.clone(),
-            By::User => row.user.as_ref().map(|id| names.get(id).unwrap_or(id).clone()),
+            By::User => row
+                .user
+                .as_ref()
+                .map(|id| names.get(id).unwrap_or(id).clone()),
             By::Token => row.token.clone(),
             By::Model => row.model.clone(),
             By::Provider => row.provider.clone(),
@@ -128,7 +131,13 @@ fn print_sums(
     }
     let mut headings: Vec<&str> = arguments.by.iter().map(|by| by.name()).collect();
     headings.extend([
-        "calls", "failed", "input_tokens", "output_tokens", "cost_usd", "estimated", "unpriced",
+        "calls",
+        "failed",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "estimated",
+        "unpriced",
     ]);
     let cells: Vec<Vec<String>> = rows
         .iter()

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::ErrorType;
-use pingora::apps::{
-    HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream,
-};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::server::ShutdownWatch;
@@ -60,7 +58,8 @@ impl App {
     pub fn new(gateway: Arc<Gateway>, entrance: Entrance, server: &Server) -> Self {
         // `HttpServerOptions` is non-exhaustive: it can only be made by default and then changed.
         let mut options = HttpServerOptions::default();
-        options.keepalive_request_limit = Some(server.requests_per_connection);
+        // Pingora counts how often a connection is used again after its first request.
+        options.keepalive_request_limit = Some(server.requests_per_connection.saturating_sub(1));
         options.h2_idle_timeout = Some(Duration::from_millis(server.h2_idle_ms));
         Self {
             gateway,
@@ -127,7 +126,7 @@ impl HttpServerApp for App {
             Head::TooSlow => return answer_and_close(session, 408).await,
             Head::Gone => return None,
         }
-        if has_two_framings(&session) {
+        if has_doubtful_framing(&session) {
             // Two answers to where the body ends are how requests are smuggled (RFC 9112, section 11.2).
             return answer_and_close(session, 400).await;
         }
@@ -167,11 +166,26 @@ async fn answer_and_close(mut session: ServerSession, status: u16) -> Option<Reu
     None
 }
 
-/// Whether a head has both Content-Length and Transfer-Encoding. Pingora has dropped the length by now, so the raw head
-/// is looked at; only a head with a Transfer-Encoding can be meant.
-fn has_two_framings(session: &ServerSession) -> bool {
-    if session.is_http2() || session.get_header("transfer-encoding").is_none() {
+/// Whether a head leaves any doubt about where its body ends: Transfer-Encoding beside Content-Length (Pingora has dropped
+/// the length by now, so the raw head is looked at), or anything but a single `chunked`.
+fn has_doubtful_framing(session: &ServerSession) -> bool {
+    if session.is_http2() {
         return false;
+    }
+    let mut encodings = session
+        .req_header()
+        .headers
+        .get_all("transfer-encoding")
+        .iter();
+    let Some(encoding) = encodings.next() else {
+        return false;
+    };
+    let is_chunked = encoding
+        .as_bytes()
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"chunked");
+    if !is_chunked || encodings.next().is_some() {
+        return true;
     }
     let raw = session.to_h1_raw();
     raw.split(|byte| *byte == b'\n').any(|line| {

@@ -10,7 +10,7 @@ use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 use uuid::Uuid;
 use weir_config::Settings;
-use weir_filters::answer::retry_after_s;
+use weir_filters::answer::{retry_after_s, told_rate};
 use weir_filters::gateway::{Body, Client, Gateway};
 use weir_filters::read::ReadError;
 use weir_filters::refusal::{Refusal, Told};
@@ -78,7 +78,7 @@ impl<'a> SessionClient<'a> {
 
     /// Answers with a whole body of our own, whatever is left of the request's.
     pub(super) async fn tell(&mut self, told: &Told, body: Bytes) {
-        let mut headers = Vec::new();
+        let mut headers = told.rate.map(told_rate).unwrap_or_default();
         if let Some(delay) = told.retry_after {
             headers.push(("retry-after", retry_after_s(delay).to_string()));
             headers.push(("retry-after-ms", delay.as_millis().to_string()));
@@ -93,7 +93,9 @@ impl<'a> SessionClient<'a> {
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) {
-        let is_small = self.declared_length().is_some_and(|it| it <= DRAIN_INLINE_BYTES);
+        let is_small = self
+            .declared_length()
+            .is_some_and(|it| it <= DRAIN_INLINE_BYTES);
         if is_small && !self.expects_continue() && !self.session.is_body_done() {
             let drained = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
             if !matches!(drained, Ok(Ok(()))) {
@@ -162,7 +164,10 @@ impl<'a> SessionClient<'a> {
         if declared.is_some_and(|declared| declared > max_bytes) {
             return Err(too_large());
         }
-        let mut memory = self.gateway.body_memory.take(declared.unwrap_or(DRAIN_INLINE_BYTES))?;
+        let mut memory = self
+            .gateway
+            .body_memory
+            .take(declared.unwrap_or(DRAIN_INLINE_BYTES))?;
         let mut room = declared.unwrap_or(DRAIN_INLINE_BYTES);
         if self.expects_continue() {
             let told = self.session.write_continue_response().await;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
-use pingora::protocols::l4::stream::Stream as RawStream;
 use pingora::protocols::Stream;
+use pingora::protocols::l4::stream::Stream as RawStream;
 use pingora::server::ShutdownWatch;
 use tokio::io::AsyncReadExt;
 use weir_filters::metrics::Metrics;
@@ -34,7 +34,8 @@ pub struct Bounds {
 pub struct Doorkeeper {
     bounds: Bounds,
     open: Mutex<Open>,
-    metrics: Arc<Metrics>,
+    /// Told how many are open, where these are the connections of clients.
+    metrics: Option<Arc<Metrics>>,
 }
 
 #[derive(Default)]
@@ -50,13 +51,20 @@ struct Entry {
 }
 
 impl Doorkeeper {
-    /// A doorkeeper over all listeners of the process.
-    pub fn new(bounds: Bounds, metrics: Arc<Metrics>) -> Arc<Self> {
+    /// A doorkeeper over the listeners for clients, or over the operator's own: those have no metrics, and a place that no
+    /// crowd of clients can take.
+    pub fn new(bounds: Bounds, metrics: Option<Arc<Metrics>>) -> Arc<Self> {
         Arc::new(Self {
             bounds,
             open: Mutex::default(),
             metrics,
         })
+    }
+
+    fn tell(&self, open: &Open) {
+        if let Some(metrics) = &self.metrics {
+            metrics.set_connections(open.in_all);
+        }
     }
 
     /// Lets a connection in, or not. Those of a unix socket have no address and count in the sum alone.
@@ -73,7 +81,7 @@ impl Doorkeeper {
             *of_ip += 1;
         }
         open.in_all += 1;
-        self.metrics.set_connections(open.in_all);
+        self.tell(&open);
         Some(Entry {
             doorkeeper: Arc::clone(self),
             ip,
@@ -85,7 +93,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut open = self.doorkeeper.open.lock();
         open.in_all = open.in_all.saturating_sub(1);
-        self.doorkeeper.metrics.set_connections(open.in_all);
+        self.doorkeeper.tell(&open);
         if let Some(ip) = self.ip
             && let Some(of_ip) = open.per_ip.get_mut(&ip)
         {
@@ -124,7 +132,9 @@ impl ServerApp for Connections {
     ) -> Option<Stream> {
         let digest = stream.get_socket_digest();
         let address = digest.as_ref().and_then(|digest| digest.peer_addr());
-        let ip = address.and_then(|it| it.as_inet()).map(std::net::SocketAddr::ip);
+        let ip = address
+            .and_then(|it| it.as_inet())
+            .map(std::net::SocketAddr::ip);
         let Some(_entry) = self.doorkeeper.admit(ip) else {
             tracing::debug!(?ip, "connection refused: too many are open");
             return None;
@@ -179,7 +189,7 @@ mod tests {
             first_bytes: Duration::from_secs(1),
         };
         let metrics = Arc::new(Metrics::new().unwrap());
-        let doorkeeper = Doorkeeper::new(bounds, metrics);
+        let doorkeeper = Doorkeeper::new(bounds, Some(metrics));
         let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let first = doorkeeper.admit(Some(one)).unwrap();
         let _second = doorkeeper.admit(Some(one)).unwrap();

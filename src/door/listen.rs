@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::ListenerConfig;
+use pingora::listeners::tls::TlsSettings;
 use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::Service as _;
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use weir_config::{Server, Tls};
 
 use super::app::{App, Entrance};
-use super::connection::{Connections, Doorkeeper};
+use super::connection::{Bounds, Connections, Doorkeeper};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -96,15 +96,13 @@ pub fn open(
     doors: Doors,
     server: &Server,
     app: &App,
-    doorkeeper: &Arc<Doorkeeper>,
+    bounds: Bounds,
     shutdown: &ShutdownWatch,
 ) -> Result<Vec<JoinHandle<()>>, ListenError> {
     let buffers = L4BufferSettings::new(server.read_buffer_bytes, WRITE_BUFFER_BYTES);
     let fds: ListenFds = Arc::new(parking_lot::Mutex::new(Fds::new()));
-    let mut main = Service::new(
-        "main".to_owned(),
-        Connections::new(Arc::clone(doorkeeper), app),
-    );
+    let doorkeeper = Doorkeeper::new(bounds, Some(Arc::clone(&app.gateway.metrics)));
+    let mut main = Service::new("main".to_owned(), Connections::new(doorkeeper, app));
     let address = hand_over(doors.main, &fds);
     let mut listener = ListenerConfig::tcp(address).l4_buffer(buffers);
     if let Some(tls) = &server.tls {
@@ -121,7 +119,7 @@ pub fn open(
     if let Some(ops) = doors.ops {
         let mut app = app.clone();
         app.entrance = Entrance::Ops;
-        let connections = Connections::new(Arc::clone(doorkeeper), &app);
+        let connections = Connections::new(Doorkeeper::new(bounds, None), &app);
         let mut service = Service::new("ops".to_owned(), connections);
         service.add_listener(ListenerConfig::tcp(hand_over(ops, &fds)).l4_buffer(buffers));
         services.push(service);

@@ -54,8 +54,13 @@ pub fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|it| std::str::from_utf8(it).ok());
-        match (bytes[at], hex.and_then(|it| u8::from_str_radix(it, 16).ok())) {
+        let hex = bytes
+            .get(at + 1..at + 3)
+            .and_then(|it| std::str::from_utf8(it).ok());
+        match (
+            bytes[at],
+            hex.and_then(|it| u8::from_str_radix(it, 16).ok()),
+        ) {
             (b'%', Some(byte)) => {
                 out.push(byte);
                 at += 3;

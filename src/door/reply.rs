@@ -36,7 +36,10 @@ pub fn error(message: &str, code: Option<&str>) -> Bytes {
 /// The body of an answer to something that is not a request.
 pub fn malformed(status: u16) -> Bytes {
     match status {
-        408 => error("the request's head did not arrive in time", Some("request_timeout")),
+        408 => error(
+            "the request's head did not arrive in time",
+            Some("request_timeout"),
+        ),
         _ => error("the request is not valid HTTP", None),
     }
 }

@@ -63,7 +63,11 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         Route::Model(id) => models::one(app, client, &id).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
         Route::Root => {
-            let body = concat!(r#"{"name":"weir","version":""#, env!("CARGO_PKG_VERSION"), r#"","api":"/v1"}"#);
+            let body = concat!(
+                r#"{"name":"weir","version":""#,
+                env!("CARGO_PKG_VERSION"),
+                r#"","api":"/v1"}"#
+            );
             whole(client, 200, Bytes::from_static(body.as_bytes())).await;
         }
         Route::WrongMethod(allowed) => {
@@ -97,6 +101,7 @@ async fn unknown(client: &mut SessionClient<'_>) {
         param: None,
         message: format!("Unknown request URL: {} {path}", head.method),
         retry_after: None,
+        rate: None,
         side: Side::Caller,
     };
     let body = Bytes::from(told.to_json());

@@ -31,19 +31,32 @@ fn main() -> Outcome<()> {
         boot_id: Uuid::from_u128(1),
         exclusive: true,
     })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    if std::env::args().any(|a| a == "steady") { for _ in 0..4 { let mut l = runtime.block_on(steady(&store))?; let over = l.iter().filter(|x| **x > 1000).count(); l.sort_unstable(); println!("p50 {} p90 {} p99 {} p999 {} max {} over1ms {}", l[1500], l[2700], l[2970], l[2997], l[2999], over); } return Ok(()); }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let mut best: Option<(f64, f64)> = None;
     for round in 1..=ROUNDS {
         let figures = runtime.block_on(closed_loop(&store))?;
-        println!("round {round}: {:.0} calls/s, {:.2} us of CPU per call", figures.0, figures.1);
-        best = Some(best.map_or(figures, |best| if figures.1 < best.1 { figures } else { best }));
+        println!(
+            "round {round}: {:.0} calls/s, {:.2} us of CPU per call",
+            figures.0, figures.1
+        );
+        best = Some(best.map_or(
+            figures,
+            |best| if figures.1 < best.1 { figures } else { best },
+        ));
     }
     let (rate, cpu_us) = best.unwrap_or_default();
     println!("closed loop, {TASKS} tasks, best: {rate:.0} calls/s, {cpu_us:.2} us of CPU per call");
     let mut latencies_us = runtime.block_on(steady(&store))?;
     latencies_us.sort_unstable();
-    let percentile = |share: usize| latencies_us.get(latencies_us.len() * share / 1_000).copied().unwrap_or(0);
+    let percentile = |share: usize| {
+        latencies_us
+            .get(latencies_us.len() * share / 1_000)
+            .copied()
+            .unwrap_or(0)
+    };
     let (p50, p99, p999) = (percentile(500), percentile(990), percentile(999));
     println!("begin at 1000/s: p50 {p50} us, p99 {p99} us, p99.9 {p999} us");
     println!("unrecorded: {}", store.ledger().unrecorded());
@@ -54,14 +67,19 @@ fn main() -> Outcome<()> {
 /// Calls per second and microseconds of CPU per call, the tasks' own work included.
 async fn closed_loop(store: &Store) -> Outcome<(f64, f64)> {
     let (start, cpu_before) = (Instant::now(), cpu_us()?);
-    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(call_until(store.clone(), start + ROUND, task))).collect();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| tokio::spawn(call_until(store.clone(), start + ROUND, task)))
+        .collect();
     let mut calls = 0;
     for task in tasks {
         calls += task.await??;
     }
     store.ledger().flush().await?;
     let calls = f64::from(calls);
-    Ok((calls / start.elapsed().as_secs_f64(), (cpu_us()? - cpu_before) / calls))
+    Ok((
+        calls / start.elapsed().as_secs_f64(),
+        (cpu_us()? - cpu_before) / calls,
+    ))
 }
 
 async fn call_until(store: Store, end: Instant, task: u64) -> Outcome<u32> {
@@ -69,7 +87,10 @@ async fn call_until(store: Store, end: Instant, task: u64) -> Outcome<u32> {
     while Instant::now() < end {
         let now_us = now_us();
         let call_id = new_id(now_us, task << 32 | u64::from(calls));
-        store.ledger().begin(template.intent(call_id, now_us)).await?;
+        store
+            .ledger()
+            .begin(template.intent(call_id, now_us))
+            .await?;
         store.ledger().finish(template.row(call_id, now_us)).await?;
         calls += 1;
     }
@@ -87,7 +108,10 @@ async fn steady(store: &Store) -> Outcome<Vec<u128>> {
             let (template, now_us) = (Template::new(), now_us());
             let call_id = new_id(now_us, 1 << 60 | u64::from(n));
             let start = Instant::now();
-            store.ledger().begin(template.intent(call_id, now_us)).await?;
+            store
+                .ledger()
+                .begin(template.intent(call_id, now_us))
+                .await?;
             let latency_us = start.elapsed().as_micros();
             store.ledger().finish(template.row(call_id, now_us)).await?;
             Outcome::Ok(latency_us)
@@ -144,7 +168,12 @@ impl Template {
     }
 
     fn row(&self, call_id: Uuid, started_at_us: i64) -> CallRow {
-        let item = |unit, quantity, cost_nanousd| UsageItem { attempt: 1, unit, quantity, cost_nanousd };
+        let item = |unit, quantity, cost_nanousd| UsageItem {
+            attempt: 1,
+            unit,
+            quantity,
+            cost_nanousd,
+        };
         CallRow {
             call_id,
             started_at_us,
@@ -173,20 +202,36 @@ impl Template {
 
 fn new_id(now_us: i64, counter: u64) -> Uuid {
     let mut rest = [0; 10];
-    rest.iter_mut().zip(counter.to_be_bytes().into_iter().rev()).for_each(|(to, from)| *to = from);
-    Builder::from_unix_timestamp_millis(u64::try_from(now_us / 1_000).unwrap_or(0), &rest).into_uuid()
+    rest.iter_mut()
+        .zip(counter.to_be_bytes().into_iter().rev())
+        .for_each(|(to, from)| *to = from);
+    Builder::from_unix_timestamp_millis(u64::try_from(now_us / 1_000).unwrap_or(0), &rest)
+        .into_uuid()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a program of its own, which has no clock to be given")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program of its own, which has no clock to be given"
+)]
 fn now_us() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The CPU time of this process so far, in microseconds.
 fn cpu_us() -> Outcome<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit_once(") ").ok_or("no process name in /proc/self/stat")?.1;
-    let ticks: Vec<f64> = fields.split(' ').skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    let fields = stat
+        .rsplit_once(") ")
+        .ok_or("no process name in /proc/self/stat")?
+        .1;
+    let ticks: Vec<f64> = fields
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
     Ok(ticks.iter().sum::<f64>() * MICROSECONDS_PER_TICK)
 }

@@ -19,7 +19,10 @@ impl Store {
     /// the old `-wal` and `-shm` files. Provider keys in it open only with the master key, which is not in it.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         if to.exists() {
-            return Err(StoreError::AlreadyExists { what: "file", name: to.display().to_string() });
+            return Err(StoreError::AlreadyExists {
+                what: "file",
+                name: to.display().to_string(),
+            });
         }
         let draft = beside(to, ".partial");
         create_private(&draft).map_err(|source| file_error(&draft, "create", source))?;
@@ -51,7 +54,9 @@ fn copy_into(from: &Path, draft: &Path) -> Result<(), StoreError> {
     while Backup::new(&source, &mut copy)?.step(-1)? != StepResult::Done {
         tries += 1;
         if tries == TRIES_MAX {
-            return Err(StoreError::Busy("the database could not be read for the backup"));
+            return Err(StoreError::Busy(
+                "the database could not be read for the backup",
+            ));
         }
     }
     // The copy is to be one file: without this its first reader would put a log beside it.
@@ -61,7 +66,9 @@ fn copy_into(from: &Path, draft: &Path) -> Result<(), StoreError> {
 
 fn check(conn: &Connection) -> Result<(), StoreError> {
     let mut query = conn.prepare("PRAGMA integrity_check(10)")?;
-    let problems: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let problems: Vec<String> = query
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     match problems.as_slice() {
         [only] if only == "ok" => Ok(()),
         problems => Err(StoreError::Damaged(problems.join("; "))),

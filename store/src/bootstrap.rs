@@ -1,7 +1,7 @@
 //! The first start: somebody must be able to come in, once, and nobody else.
 
-use crate::tokens::{import, insert_minted};
 use crate::token_text::TokenSecret;
+use crate::tokens::{import, insert_minted};
 use crate::users::insert_user;
 use crate::{NewToken, NewUser, Store, StoreError, StoredLimits, TokenRecord, User};
 
@@ -20,7 +20,14 @@ impl Store {
             if users > 0 {
                 return Ok(None);
             }
-            let user = insert_user(conn, NewUser { name: "admin".to_owned(), admin: true }, now_us)?;
+            let user = insert_user(
+                conn,
+                NewUser {
+                    name: "admin".to_owned(),
+                    admin: true,
+                },
+                now_us,
+            )?;
             let new = NewToken {
                 user_id: user.id.clone(),
                 name: "first start".to_owned(),

@@ -29,7 +29,9 @@ impl ChangeKind {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        [Self::User, Self::Token, Self::ProviderKey].into_iter().find(|kind| kind.as_str() == text)
+        [Self::User, Self::Token, Self::ProviderKey]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -49,13 +51,22 @@ impl Store {
     /// returned is not `seq + 1`, some were missed, and everything remembered must be dropped.
     pub fn changes_since(&self, seq: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
         self.read(|conn| {
-            let mut query = cached(conn, "SELECT seq, kind, key FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2")?;
+            let mut query = cached(
+                conn,
+                "SELECT seq, kind, key FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2",
+            )?;
             let mut rows = query.query(params![seq, i64::try_from(limit).unwrap_or(i64::MAX)])?;
             let mut changes = Vec::new();
             while let Some(row) = rows.next()? {
                 // A kind of a newer release is nothing that this one remembers.
-                if let Some(kind) = ChangeKind::from_text(row.get_ref(1)?.as_str().unwrap_or_default()) {
-                    changes.push(Change { seq: row.get(0)?, kind, key: row.get(2)? });
+                if let Some(kind) =
+                    ChangeKind::from_text(row.get_ref(1)?.as_str().unwrap_or_default())
+                {
+                    changes.push(Change {
+                        seq: row.get(0)?,
+                        kind,
+                        key: row.get(2)?,
+                    });
                 }
             }
             Ok(changes)
@@ -65,16 +76,25 @@ impl Store {
     /// The number of the latest change; 0 before the first.
     pub fn latest_change(&self) -> Result<i64, StoreError> {
         self.read(|conn| {
-            let latest = cached(conn, "SELECT COALESCE(MAX(seq), 0) FROM changes")?.query_row([], |row| row.get(0))?;
+            let latest = cached(conn, "SELECT COALESCE(MAX(seq), 0) FROM changes")?
+                .query_row([], |row| row.get(0))?;
             Ok(latest)
         })
     }
 }
 
 /// Notes a change in the transaction that makes it.
-pub(crate) fn note(conn: &Connection, kind: ChangeKind, key: &str, now_us: i64) -> rusqlite::Result<()> {
-    let seq: i64 = cached(conn, "INSERT INTO changes (kind, key, at_us) VALUES ($1, $2, $3) RETURNING seq")?
-        .query_row(params![kind.as_str(), key, now_us], |row| row.get(0))?;
+pub(crate) fn note(
+    conn: &Connection,
+    kind: ChangeKind,
+    key: &str,
+    now_us: i64,
+) -> rusqlite::Result<()> {
+    let seq: i64 = cached(
+        conn,
+        "INSERT INTO changes (kind, key, at_us) VALUES ($1, $2, $3) RETURNING seq",
+    )?
+    .query_row(params![kind.as_str(), key, now_us], |row| row.get(0))?;
     cached(conn, "DELETE FROM changes WHERE seq <= $1")?.execute([seq - CHANGES_KEPT])?;
     Ok(())
 }

@@ -8,7 +8,10 @@ use uuid::{Builder, Uuid};
 pub struct EntropyError(getrandom::Error);
 
 /// `N` bytes fit for keys, nonces and secrets.
-#[expect(clippy::disallowed_methods, reason = "this is the place where randomness is drawn")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place where randomness is drawn"
+)]
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], EntropyError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(EntropyError)?;

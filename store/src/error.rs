@@ -23,7 +23,9 @@ pub enum StoreError {
     },
 
     /// Another `serve` runs on this database.
-    #[error("{path} is locked: another `weir serve` runs on this database; stop it, or give this one its own")]
+    #[error(
+        "{path} is locked: another `weir serve` runs on this database; stop it, or give this one its own"
+    )]
     InUse {
         /// The lock file.
         path: PathBuf,
@@ -130,12 +132,18 @@ impl StoreError {
     /// Turns a violated UNIQUE constraint into "there is already a ...".
     pub(crate) fn or_taken(error: rusqlite::Error, what: &'static str, name: &str) -> Self {
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::ConstraintViolation) => Self::AlreadyExists { what, name: name.to_owned() },
+            Some(rusqlite::ErrorCode::ConstraintViolation) => Self::AlreadyExists {
+                what,
+                name: name.to_owned(),
+            },
             _ => Self::Database(error),
         }
     }
 
     pub(crate) fn not_found(what: &'static str, name: &str) -> Self {
-        Self::NotFound { what, name: name.to_owned() }
+        Self::NotFound {
+            what,
+            name: name.to_owned(),
+        }
     }
 }

@@ -15,7 +15,10 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Makes sure that the database file exists and is private. SQLite gives its WAL and shared-memory files the same mode.
 pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         create_folder(folder).map_err(|source| file_error(folder, "make this folder", source))?;
     }
     open_private(path).map_err(|source| file_error(path, "open", source))?;
@@ -35,7 +38,12 @@ pub(crate) fn lock(database: &Path) -> Result<File, StoreError> {
 
 /// Opens a file for reading and writing, makes it if it is missing, and takes it away from group and others.
 pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
-    let file = private_options().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = private_options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
     make_private(&file)?;
     Ok(file)
 }
@@ -56,7 +64,11 @@ pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
 }
 
 pub(crate) fn file_error(path: &Path, action: &'static str, source: std::io::Error) -> StoreError {
-    StoreError::File { path: path.to_owned(), action, source }
+    StoreError::File {
+        path: path.to_owned(),
+        action,
+        source,
+    }
 }
 
 #[cfg(unix)]
@@ -82,7 +94,9 @@ fn make_private(file: &File) -> std::io::Result<()> {
     match file.set_permissions(fs::Permissions::from_mode(0o600)) {
         // Not our file to change, as on some mounted volumes: its owner decides.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            tracing::warn!("a database or key file belongs to another user and could not be made private");
+            tracing::warn!(
+                "a database or key file belongs to another user and could not be made private"
+            );
             Ok(())
         }
         outcome => outcome,

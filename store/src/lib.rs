@@ -33,7 +33,8 @@ pub use changes::{Change, ChangeKind};
 pub use entropy::EntropyError;
 pub use error::StoreError;
 pub use ledger::{
-    Begin, CallRecord, CallRow, EndKind, Intent, LEASE_US, Ledger, LedgerError, RecordedItem, UsageItem,
+    Begin, CallRecord, CallRow, EndKind, Intent, LEASE_US, Ledger, LedgerError, RecordedItem,
+    UsageItem,
 };
 pub use migrate::MigrationReport;
 pub use names::InvalidName;

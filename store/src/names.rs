@@ -33,7 +33,12 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), InvalidNa
 
 /// Checks the model patterns of a token.
 pub(crate) fn check_patterns(patterns: &[String]) -> Result<(), InvalidName> {
-    let fault = |problem| Err(InvalidName { what: "the list of models", problem });
+    let fault = |problem| {
+        Err(InvalidName {
+            what: "the list of models",
+            problem,
+        })
+    };
     if patterns.len() > PATTERNS_MAX {
         return fault("is too long: give at most 1000 patterns");
     }
@@ -57,7 +62,15 @@ mod tests {
         for good in ["a", "Ada Lovelace", "日本語", &"é".repeat(64)] {
             assert_eq!(check_name("the name", good), Ok(()), "{good}");
         }
-        for bad in ["", "   ", "a\nb", "a\u{1b}[31m", "\u{0}", "a\u{85}", &"é".repeat(65)] {
+        for bad in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{1b}[31m",
+            "\u{0}",
+            "a\u{85}",
+            &"é".repeat(65),
+        ] {
             assert!(check_name("the name", bad).is_err(), "{bad:?}");
         }
     }

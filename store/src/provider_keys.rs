@@ -87,10 +87,18 @@ impl Store {
     /// The provider keys of one user (by id), or of all.
     pub fn list_provider_keys(&self, user_id: Option<&str>) -> Result<Vec<KeyRecord>, StoreError> {
         self.read(|conn| {
-            let filter = if user_id.is_some() { "WHERE user_id = $1" } else { "" };
-            let sql = format!("SELECT {COLUMNS} FROM provider_keys {filter} ORDER BY user_id, provider, label");
+            let filter = if user_id.is_some() {
+                "WHERE user_id = $1"
+            } else {
+                ""
+            };
+            let sql = format!(
+                "SELECT {COLUMNS} FROM provider_keys {filter} ORDER BY user_id, provider, label"
+            );
             let mut query = cached(conn, &sql)?;
-            let keys = query.query_map(rusqlite::params_from_iter(user_id), record_from)?.collect::<Result<_, _>>()?;
+            let keys = query
+                .query_map(rusqlite::params_from_iter(user_id), record_from)?
+                .collect::<Result<_, _>>()?;
             Ok(keys)
         })
     }
@@ -99,17 +107,24 @@ impl Store {
     pub fn remove_provider_key(&self, id: &str, now_us: i64) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.write(move |conn| {
-            let owner: String = cached(conn, "DELETE FROM provider_keys WHERE id = $1 RETURNING user_id")?
-                .query_row([&id], |row| row.get(0))
-                .optional()?
-                .ok_or_else(|| StoreError::not_found("provider key", &id))?;
+            let owner: String = cached(
+                conn,
+                "DELETE FROM provider_keys WHERE id = $1 RETURNING user_id",
+            )?
+            .query_row([&id], |row| row.get(0))
+            .optional()?
+            .ok_or_else(|| StoreError::not_found("provider key", &id))?;
             note(conn, ChangeKind::ProviderKey, &owner, now_us)?;
             Ok(())
         })
     }
 
     /// The keys of a user in the clear. Fails if any of them does not open.
-    pub fn open_provider_keys(&self, user_id: &str, sealer: &Sealer) -> Result<Vec<OpenKey>, StoreError> {
+    pub fn open_provider_keys(
+        &self,
+        user_id: &str,
+        sealer: &Sealer,
+    ) -> Result<Vec<OpenKey>, StoreError> {
         let keys = self.read(|conn| {
             let sql = format!("SELECT {COLUMNS}, sealed FROM provider_keys WHERE user_id = $1 ORDER BY provider, label");
             let mut query = cached(conn, &sql)?;
@@ -118,7 +133,9 @@ impl Store {
                 .collect::<Result<_, _>>()?;
             Ok(keys)
         })?;
-        keys.into_iter().map(|(key, sealed)| open(key, &sealed, sealer)).collect()
+        keys.into_iter()
+            .map(|(key, sealed)| open(key, &sealed, sealer))
+            .collect()
     }
 
     /// Checks that no provider key was sealed with another master key: a start with the wrong one must not go on.
@@ -126,11 +143,16 @@ impl Store {
         let sealed: Option<String> = self.read(|conn| {
             // A sealed value begins with its format and fingerprint; see sealing.rs.
             let other = "SELECT sealed FROM provider_keys WHERE SUBSTR(sealed, 4, 8) <> $1 LIMIT 1";
-            Ok(cached(conn, other)?.query_row([sealer.fingerprint()], |row| row.get(0)).optional()?)
+            Ok(cached(conn, other)?
+                .query_row([sealer.fingerprint()], |row| row.get(0))
+                .optional()?)
         })?;
         match sealed {
             None => Ok(()),
-            Some(sealed) => sealer.open(&sealed, &sealer.aad(TABLE, "", "", "")).map(|_| ()).map_err(StoreError::from),
+            Some(sealed) => sealer
+                .open(&sealed, &sealer.aad(TABLE, "", "", ""))
+                .map(|_| ())
+                .map_err(StoreError::from),
         }
     }
 }
@@ -157,15 +179,22 @@ fn put(
     now_us: i64,
 ) -> Result<KeyRecord, StoreError> {
     // The row's id is sealed with the key, so that it must be known first.
-    let known: Option<String> =
-        cached(conn, "SELECT id FROM provider_keys WHERE user_id = $1 AND provider = $2 AND label = $3")?
-            .query_row([&draft.user_id, &draft.provider, &draft.label], |row| row.get(0))
-            .optional()?;
+    let known: Option<String> = cached(
+        conn,
+        "SELECT id FROM provider_keys WHERE user_id = $1 AND provider = $2 AND label = $3",
+    )?
+    .query_row([&draft.user_id, &draft.provider, &draft.label], |row| {
+        row.get(0)
+    })
+    .optional()?;
     let id = match known {
         Some(id) => id,
         None => new_id(now_us)?.to_string(),
     };
-    let sealed = sealer.seal(secret.as_bytes(), &sealer.aad(TABLE, &id, &draft.user_id, &draft.provider))?;
+    let sealed = sealer.seal(
+        secret.as_bytes(),
+        &sealer.aad(TABLE, &id, &draft.user_id, &draft.provider),
+    )?;
     let record = cached(
         conn,
         "INSERT INTO provider_keys (id, user_id, provider, label, weight, hint, sealed, created_at_us) \
@@ -187,10 +216,18 @@ fn put(
 }
 
 fn open(key: KeyRecord, sealed: &str, sealer: &Sealer) -> Result<OpenKey, StoreError> {
-    let bytes = sealer.open(sealed, &sealer.aad(TABLE, &key.id, &key.user_id, &key.provider))?;
+    let bytes = sealer.open(
+        sealed,
+        &sealer.aad(TABLE, &key.id, &key.user_id, &key.provider),
+    )?;
     let secret = std::str::from_utf8(&bytes).map_err(|_| SealError::UnknownFormat)?;
     let secret = KeySecret(Zeroizing::new(secret.to_owned()));
-    Ok(OpenKey { id: key.id, provider: key.provider, weight: key.weight, secret })
+    Ok(OpenKey {
+        id: key.id,
+        provider: key.provider,
+        weight: key.weight,
+        secret,
+    })
 }
 
 fn hint(secret: &str) -> String {

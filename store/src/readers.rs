@@ -33,11 +33,18 @@ struct State {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, state: Mutex::default(), returned: Condvar::new() }
+        Self {
+            path,
+            state: Mutex::default(),
+            returned: Condvar::new(),
+        }
     }
 
     /// Runs `function` on one of the connections.
-    pub(crate) fn with<T>(&self, function: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn with<T>(
+        &self,
+        function: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let conn = self.borrow()?;
         let deadline = Instant::now() + READ_TIMEOUT;
         conn.progress_handler(STEPS_PER_LOOK, Some(move || Instant::now() > deadline));
@@ -76,7 +83,10 @@ impl Readers {
                 return Err(StoreError::Closed);
             }
             if let Some(conn) = state.idle.pop() {
-                return Ok(Lent { readers: self, conn: Some(conn) });
+                return Ok(Lent {
+                    readers: self,
+                    conn: Some(conn),
+                });
             }
             if state.open < READERS_MAX {
                 state.open += 1;
@@ -88,7 +98,10 @@ impl Readers {
         }
         drop(state);
         // From here on `Lent` gives the place back, also if opening fails.
-        let mut lent = Lent { readers: self, conn: None };
+        let mut lent = Lent {
+            readers: self,
+            conn: None,
+        };
         lent.conn = Some(connect_reader(&self.path)?);
         Ok(lent)
     }
@@ -103,7 +116,10 @@ struct Lent<'r> {
 impl std::ops::Deref for Lent<'_> {
     type Target = Connection;
 
-    #[expect(clippy::expect_used, reason = "`borrow` lends out only what holds a connection")]
+    #[expect(
+        clippy::expect_used,
+        reason = "`borrow` lends out only what holds a connection"
+    )]
     fn deref(&self) -> &Connection {
         self.conn.as_ref().expect("a lent connection is open")
     }

@@ -40,7 +40,9 @@ pub enum MasterKeyError {
         source: std::io::Error,
     },
     /// The text is not a key.
-    #[error("the master key must be 32 bytes in base64 (44 characters), as `head -c 32 /dev/urandom | base64` prints")]
+    #[error(
+        "the master key must be 32 bytes in base64 (44 characters), as `head -c 32 /dev/urandom | base64` prints"
+    )]
     Malformed,
     /// No randomness to make a key from.
     #[error(transparent)]
@@ -55,8 +57,15 @@ impl MasterKey {
 
     /// Reads a key from base64, with or without surrounding white space.
     pub fn from_base64(text: &str) -> Result<Self, MasterKeyError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| MasterKeyError::Malformed)?);
-        let bytes = bytes.as_slice().try_into().map_err(|_| MasterKeyError::Malformed)?;
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(text.trim())
+                .map_err(|_| MasterKeyError::Malformed)?,
+        );
+        let bytes = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| MasterKeyError::Malformed)?;
         Ok(Self::from_bytes(bytes))
     }
 
@@ -66,31 +75,49 @@ impl MasterKey {
         if !path.exists() {
             create_key_file(path)?;
         }
-        let read = |source| MasterKeyError::File { path: path.to_owned(), action: "read", source };
+        let read = |source| MasterKeyError::File {
+            path: path.to_owned(),
+            action: "read",
+            source,
+        };
         Self::from_base64(&Zeroizing::new(fs::read_to_string(path).map_err(read)?))
     }
 
     /// The first 8 hexadecimal digits of the key's SHA-256: tells keys apart and gives nothing away.
     pub fn fingerprint(&self) -> String {
-        Sha256::digest(self.0.as_slice()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(self.0.as_slice())
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
 /// The file appears whole or not at all: it is written under another name and linked into place, which fails if
 /// another process was faster.
 fn create_key_file(path: &Path) -> Result<(), MasterKeyError> {
-    let failed = |source| MasterKeyError::File { path: path.to_owned(), action: "create", source };
+    let failed = |source| MasterKeyError::File {
+        path: path.to_owned(),
+        action: "create",
+        source,
+    };
     let key = Zeroizing::new(random_bytes::<KEY_BYTES>()?);
     let text = Zeroizing::new(STANDARD.encode(key.as_slice()) + "\n");
     let draft = beside(path, &format!(".{}", u64::from_le_bytes(random_bytes()?)));
     let linked = create_private(&draft)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
         .and_then(|()| match fs::hard_link(&draft, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             outcome => outcome,
         });
     let removed = fs::remove_file(&draft);
-    linked.and(removed).and_then(|()| sync_folder_of(path)).map_err(failed)
+    linked
+        .and(removed)
+        .and_then(|()| sync_folder_of(path))
+        .map_err(failed)
 }
 
 /// What a sealed value belongs to; authenticated with it, not stored in it.
@@ -157,10 +184,16 @@ struct SealerInner {
 
 impl Sealer {
     /// A sealer for this key.
-    #[expect(clippy::needless_pass_by_value, reason = "taking the key ends its life, which wipes it")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taking the key ends its life, which wipes it"
+    )]
     pub fn new(key: MasterKey) -> Self {
         let cipher = Aes256Gcm::new(key.0.as_slice().into());
-        Self(Arc::new(SealerInner { cipher, fingerprint: key.fingerprint() }))
+        Self(Arc::new(SealerInner {
+            cipher,
+            fingerprint: key.fingerprint(),
+        }))
     }
 
     /// The fingerprint of the master key.
@@ -169,16 +202,36 @@ impl Sealer {
     }
 
     /// What a row's secret is bound to, under the present format and key.
-    pub fn aad<'a>(&'a self, table: &'a str, row: &'a str, user: &'a str, provider: &'a str) -> Aad<'a> {
-        Aad { version: VERSION, table, row, user, provider, key_id: self.fingerprint() }
+    pub fn aad<'a>(
+        &'a self,
+        table: &'a str,
+        row: &'a str,
+        user: &'a str,
+        provider: &'a str,
+    ) -> Aad<'a> {
+        Aad {
+            version: VERSION,
+            table,
+            row,
+            user,
+            provider,
+            key_id: self.fingerprint(),
+        }
     }
 
     /// Seals a secret for the row that `aad` names. The nonce is random: up to 2^32 values per key are safe.
     pub fn seal(&self, secret: &[u8], aad: &Aad<'_>) -> Result<String, SealError> {
         let nonce: [u8; NONCE_BYTES] = random_bytes()?;
-        let payload = Payload { msg: secret, aad: &aad.to_bytes() };
+        let payload = Payload {
+            msg: secret,
+            aad: &aad.to_bytes(),
+        };
         // It fails only for messages of more than 64 GiB.
-        let sealed = self.0.cipher.encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| SealError::UnknownFormat)?;
+        let sealed = self
+            .0
+            .cipher
+            .encrypt(Nonce::from_slice(&nonce), payload)
+            .map_err(|_| SealError::UnknownFormat)?;
         let encoded = STANDARD.encode([nonce.as_slice(), &sealed].concat());
         Ok(format!("v{VERSION}:{}:{encoded}", self.fingerprint()))
     }
@@ -188,12 +241,26 @@ impl Sealer {
         let (sealed_with, encoded) = split(sealed)?;
         if sealed_with != self.fingerprint() {
             let (sealed_with, loaded) = (sealed_with.to_owned(), self.fingerprint().to_owned());
-            return Err(SealError::WrongMasterKey { sealed_with, loaded });
+            return Err(SealError::WrongMasterKey {
+                sealed_with,
+                loaded,
+            });
         }
-        let bytes = STANDARD.decode(encoded).map_err(|_| SealError::UnknownFormat)?;
-        let (nonce, ciphertext) = bytes.split_at_checked(NONCE_BYTES).ok_or(SealError::UnknownFormat)?;
-        let payload = Payload { msg: ciphertext, aad: &aad.to_bytes() };
-        let secret = self.0.cipher.decrypt(Nonce::from_slice(nonce), payload).map_err(|_| SealError::Tampered)?;
+        let bytes = STANDARD
+            .decode(encoded)
+            .map_err(|_| SealError::UnknownFormat)?;
+        let (nonce, ciphertext) = bytes
+            .split_at_checked(NONCE_BYTES)
+            .ok_or(SealError::UnknownFormat)?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: &aad.to_bytes(),
+        };
+        let secret = self
+            .0
+            .cipher
+            .decrypt(Nonce::from_slice(nonce), payload)
+            .map_err(|_| SealError::Tampered)?;
         Ok(Zeroizing::new(secret))
     }
 }
@@ -202,8 +269,13 @@ impl Sealer {
 fn split(sealed: &str) -> Result<(&str, &str), SealError> {
     let rest = sealed.strip_prefix("v1:").ok_or(SealError::UnknownFormat)?;
     let (fingerprint, encoded) = rest.split_once(':').ok_or(SealError::UnknownFormat)?;
-    let is_fingerprint = fingerprint.len() == 8 && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_fingerprint { Ok((fingerprint, encoded)) } else { Err(SealError::UnknownFormat) }
+    let is_fingerprint =
+        fingerprint.len() == 8 && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_fingerprint {
+        Ok((fingerprint, encoded))
+    } else {
+        Err(SealError::UnknownFormat)
+    }
 }
 
 #[cfg(test)]
@@ -227,19 +299,53 @@ mod tests {
 
         let moved = [
             Aad { version: 2, ..home },
-            Aad { table: "other", ..home },
-            Aad { row: "row-2", ..home },
-            Aad { user: "user-2", ..home },
-            Aad { provider: "anthropic", ..home },
-            Aad { key_id: "00000000", ..home },
+            Aad {
+                table: "other",
+                ..home
+            },
+            Aad {
+                row: "row-2",
+                ..home
+            },
+            Aad {
+                user: "user-2",
+                ..home
+            },
+            Aad {
+                provider: "anthropic",
+                ..home
+            },
+            Aad {
+                key_id: "00000000",
+                ..home
+            },
             // The same text with the borders between the fields moved.
-            Aad { row: "row-1u", user: "ser-1", ..home },
-            Aad { user: "user-1o", provider: "penai", ..home },
-            Aad { table: "provider_keysrow-1", row: "", ..home },
-            Aad { row: "user-1", user: "row-1", ..home },
+            Aad {
+                row: "row-1u",
+                user: "ser-1",
+                ..home
+            },
+            Aad {
+                user: "user-1o",
+                provider: "penai",
+                ..home
+            },
+            Aad {
+                table: "provider_keysrow-1",
+                row: "",
+                ..home
+            },
+            Aad {
+                row: "user-1",
+                user: "row-1",
+                ..home
+            },
         ];
         for (case, aad) in moved.iter().enumerate() {
-            assert!(matches!(sealer.open(&sealed, aad), Err(SealError::Tampered)), "case {case}");
+            assert!(
+                matches!(sealer.open(&sealed, aad), Err(SealError::Tampered)),
+                "case {case}"
+            );
         }
     }
 
@@ -268,7 +374,9 @@ mod tests {
         let aad = sealer.aad("provider_keys", "row", "user", "openai");
         let sealed = sealer.seal(SECRET, &aad).unwrap();
         let prefix = format!("v1:{}:", sealer.fingerprint());
-        let bytes = STANDARD.decode(sealed.strip_prefix(&prefix).unwrap()).unwrap();
+        let bytes = STANDARD
+            .decode(sealed.strip_prefix(&prefix).unwrap())
+            .unwrap();
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut altered = bytes.clone();
@@ -286,7 +394,9 @@ mod tests {
     fn nonces_do_not_repeat() {
         let sealer = sealer();
         let aad = sealer.aad("t", "r", "u", "p");
-        let sealed: HashSet<String> = (0..10_000).map(|_| sealer.seal(SECRET, &aad).unwrap()).collect();
+        let sealed: HashSet<String> = (0..10_000)
+            .map(|_| sealer.seal(SECRET, &aad).unwrap())
+            .collect();
         assert_eq!(sealed.len(), 10_000);
     }
 
@@ -294,8 +404,14 @@ mod tests {
     fn a_wrong_master_key_is_named() {
         let (right, wrong) = (sealer(), Sealer::new(MasterKey::from_bytes([8; 32])));
         let sealed = right.seal(SECRET, &right.aad("t", "r", "u", "p")).unwrap();
-        let message = wrong.open(&sealed, &wrong.aad("t", "r", "u", "p")).unwrap_err().to_string();
-        assert!(message.contains(right.fingerprint()) && message.contains(wrong.fingerprint()), "{message}");
+        let message = wrong
+            .open(&sealed, &wrong.aad("t", "r", "u", "p"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains(right.fingerprint()) && message.contains(wrong.fingerprint()),
+            "{message}"
+        );
     }
 
     #[test]
@@ -303,19 +419,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         let made = MasterKey::load_or_create(&path).unwrap().fingerprint();
-        assert_eq!(MasterKey::load_or_create(&path).unwrap().fingerprint(), made);
+        assert_eq!(
+            MasterKey::load_or_create(&path).unwrap().fingerprint(),
+            made
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left behind");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no draft is left behind"
+        );
     }
 
     #[test]
     fn what_is_not_a_key_is_refused() {
-        for text in ["", "short", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33])] {
-            assert!(matches!(MasterKey::from_base64(text), Err(MasterKeyError::Malformed)), "{text}");
+        for text in [
+            "",
+            "short",
+            &STANDARD.encode([1; 31]),
+            &STANDARD.encode([1; 33]),
+        ] {
+            assert!(
+                matches!(MasterKey::from_base64(text), Err(MasterKeyError::Malformed)),
+                "{text}"
+            );
         }
         assert!(MasterKey::from_base64(&format!(" {}\n", STANDARD.encode([1; 32]))).is_ok());
     }

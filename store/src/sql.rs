@@ -9,9 +9,14 @@ use rusqlite::{CachedStatement, Connection, Statement};
 pub(crate) fn for_sqlite(sql: &str) -> String {
     let mut rewritten = String::with_capacity(sql.len());
     let mut rest = sql;
-    while let Some((before, from)) = rest.find(['$', '\'', '"', '-', '/']).and_then(|at| rest.split_at_checked(at)) {
+    while let Some((before, from)) = rest
+        .find(['$', '\'', '"', '-', '/'])
+        .and_then(|at| rest.split_at_checked(at))
+    {
         rewritten.push_str(before);
-        let (kept, after) = from.split_at_checked(verbatim_len(from)).unwrap_or((from, ""));
+        let (kept, after) = from
+            .split_at_checked(verbatim_len(from))
+            .unwrap_or((from, ""));
         rewritten.push_str(kept);
         rest = match after.strip_prefix('$') {
             Some(number) if kept.is_empty() => {
@@ -66,7 +71,10 @@ mod tests {
             ("SELECT 'it''s $1', $2", "SELECT 'it''s $1', ?2"),
             (r#"SELECT "a$1" = $1"#, r#"SELECT "a$1" = ?1"#),
             ("SELECT $1 -- not $2\n, $3", "SELECT ?1 -- not $2\n, ?3"),
-            ("SELECT /* $1 */ $2 - $3 / $4", "SELECT /* $1 */ ?2 - ?3 / ?4"),
+            (
+                "SELECT /* $1 */ $2 - $3 / $4",
+                "SELECT /* $1 */ ?2 - ?3 / ?4",
+            ),
             ("SELECT 'é$1', $1 || 'ü'", "SELECT 'é$1', ?1 || 'ü'"),
             ("SELECT a$ , $x", "SELECT a$ , $x"),
             ("'open $1", "'open $1"),

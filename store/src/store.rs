@@ -9,12 +9,12 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use uuid::Uuid;
 
+use crate::StoreError;
 use crate::files;
 use crate::ledger::Ledger;
 use crate::migrate::{MigrationReport, migrate};
 use crate::readers::Readers;
 use crate::writer::{Identity, Job, Threads, transact};
-use crate::StoreError;
 
 /// How long a statement waits for another process's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,8 +22,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The page cache of one connection, in KiB.
 const CACHE_KIB: u32 = 8 * 1024;
-/// What the WAL file is cut to when it begins anew, in bytes; otherwise it keeps the largest size it ever had.
-const WAL_FILE_KEPT_BYTES: u32 = 16 * 1024 * 1024;
+/// What the WAL file is cut to, in bytes, if a long read made it grow past its usual bound (see checkpoint.rs). Cutting
+/// takes tens of milliseconds of a commit, so that it must not happen every time the log begins anew.
+const WAL_FILE_KEPT_BYTES: u32 = 128 * 1024 * 1024;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -109,7 +110,9 @@ impl Store {
         F: FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || function(&store)).await.unwrap_or(Err(StoreError::Closed))
+        tokio::task::spawn_blocking(move || function(&store))
+            .await
+            .unwrap_or(Err(StoreError::Closed))
     }
 
     /// Runs `function` in one transaction on the writer's connection and waits until it is committed.
@@ -126,13 +129,18 @@ impl Store {
         self.0.ledger.queue().push_job(job)?;
         match answered.recv_timeout(WRITE_TIMEOUT) {
             Ok(outcome) => outcome,
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(StoreError::WriteTimeout(WRITE_TIMEOUT.as_secs())),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                Err(StoreError::WriteTimeout(WRITE_TIMEOUT.as_secs()))
+            }
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(StoreError::Closed),
         }
     }
 
     /// Runs `function` on a connection that can only read.
-    pub(crate) fn read<T>(&self, function: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(
+        &self,
+        function: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.0.readers.with(function)
     }
 
@@ -147,7 +155,9 @@ impl Store {
 
 impl Inner {
     fn close(&self) {
-        let Some(threads) = self.threads.lock().take() else { return };
+        let Some(threads) = self.threads.lock().take() else {
+            return;
+        };
         // Readers first: a read under way would keep the last checkpoint from emptying the WAL.
         self.readers.close();
         threads.stop();

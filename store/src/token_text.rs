@@ -43,11 +43,17 @@ pub struct ParsedToken<'a> {
 
 /// Takes a token's text apart; `None` if it has not the form of one. Looks nothing up.
 pub fn parse_token(text: &str) -> Option<ParsedToken<'_>> {
-    let (public_id, rest) = text.strip_prefix(PREFIX)?.split_at_checked(PUBLIC_ID_CHARS)?;
+    let (public_id, rest) = text
+        .strip_prefix(PREFIX)?
+        .split_at_checked(PUBLIC_ID_CHARS)?;
     let secret = rest.strip_prefix('-')?;
     let is_token = secret.len() == SECRET_CHARS
-        && public_id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
-        && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && public_id
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+        && secret
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     is_token.then_some(ParsedToken { public_id, secret })
 }
 
@@ -55,7 +61,9 @@ pub fn parse_token(text: &str) -> Option<ParsedToken<'_>> {
 pub(crate) fn new_token() -> Result<(String, TokenSecret), EntropyError> {
     let public_id = base32(random_bytes()?);
     let secret = Zeroizing::new(random_bytes::<SECRET_BYTES>()?);
-    let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + PUBLIC_ID_CHARS + 1 + SECRET_CHARS));
+    let mut text = Zeroizing::new(String::with_capacity(
+        PREFIX.len() + PUBLIC_ID_CHARS + 1 + SECRET_CHARS,
+    ));
     text.push_str(PREFIX);
     text.push_str(&public_id);
     text.push('-');
@@ -69,9 +77,14 @@ pub(crate) fn hash(text: &str) -> [u8; 32] {
 }
 
 fn base32(bytes: [u8; PUBLIC_ID_BYTES]) -> String {
-    let number = bytes.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+    let number = bytes
+        .iter()
+        .fold(0u128, |number, byte| number << 8 | u128::from(*byte));
     let digit = |at: usize| BASE32[(number >> (5 * at)) as usize % BASE32.len()];
-    (0..PUBLIC_ID_CHARS).rev().map(|at| char::from(digit(at))).collect()
+    (0..PUBLIC_ID_CHARS)
+        .rev()
+        .map(|at| char::from(digit(at)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -86,8 +99,14 @@ mod tests {
             let (public_id, token) = new_token().unwrap();
             let parsed = parse_token(token.expose()).unwrap();
             assert_eq!(parsed.public_id, public_id);
-            assert_eq!(token.expose(), format!("sk-weir-{public_id}-{}", parsed.secret));
-            assert_eq!(URL_SAFE_NO_PAD.decode(parsed.secret).unwrap().len(), SECRET_BYTES);
+            assert_eq!(
+                token.expose(),
+                format!("sk-weir-{public_id}-{}", parsed.secret)
+            );
+            assert_eq!(
+                URL_SAFE_NO_PAD.decode(parsed.secret).unwrap().len(),
+                SECRET_BYTES
+            );
         }
     }
 

@@ -66,14 +66,23 @@ impl TokenRecord {
 
 impl Store {
     /// Makes a token. Its secret is returned this once and never again.
-    pub fn mint_token(&self, new: NewToken, now_us: i64) -> Result<(TokenRecord, TokenSecret), StoreError> {
+    pub fn mint_token(
+        &self,
+        new: NewToken,
+        now_us: i64,
+    ) -> Result<(TokenRecord, TokenSecret), StoreError> {
         check(&new)?;
         self.write(move |conn| insert_minted(conn, &new, now_us))
     }
 
     /// Takes a token whose text was chosen elsewhere, such as one set in the environment of a deployment. If it is
     /// there already it is returned as it is, revoked or not.
-    pub fn import_token(&self, text: &str, new: NewToken, now_us: i64) -> Result<TokenRecord, StoreError> {
+    pub fn import_token(
+        &self,
+        text: &str,
+        new: NewToken,
+        now_us: i64,
+    ) -> Result<TokenRecord, StoreError> {
         check(&new)?;
         let token = TokenSecret::from_text(text);
         self.write(move |conn| import(conn, &token, &new, now_us))
@@ -82,8 +91,15 @@ impl Store {
     /// All tokens, or those of one user (by id), oldest first; revoked ones too.
     pub fn list_tokens(&self, user_id: Option<&str>) -> Result<Vec<TokenRecord>, StoreError> {
         self.read(|conn| {
-            let filter = if user_id.is_some() { "WHERE t.user_id = $1" } else { "" };
-            let mut query = cached(conn, &select(&format!("{filter} ORDER BY t.created_at_us, t.public_id")))?;
+            let filter = if user_id.is_some() {
+                "WHERE t.user_id = $1"
+            } else {
+                ""
+            };
+            let mut query = cached(
+                conn,
+                &select(&format!("{filter} ORDER BY t.created_at_us, t.public_id")),
+            )?;
             let mut rows = query.query(rusqlite::params_from_iter(user_id))?;
             let mut tokens = Vec::new();
             while let Some(row) = rows.next()? {
@@ -99,8 +115,12 @@ impl Store {
     }
 
     /// [`Store::find_token`] for async callers.
-    pub async fn find_token_async(&self, public_id: String) -> Result<Option<TokenRecord>, StoreError> {
-        self.run_blocking(move |store| store.find_token(&public_id)).await
+    pub async fn find_token_async(
+        &self,
+        public_id: String,
+    ) -> Result<Option<TokenRecord>, StoreError> {
+        self.run_blocking(move |store| store.find_token(&public_id))
+            .await
     }
 
     /// Takes a token back for good. Doing so again changes nothing.
@@ -110,10 +130,15 @@ impl Store {
     }
 
     /// Replaces a token by one with the same rights under a new public id; the old one is revoked at once.
-    pub fn rotate_token(&self, public_id: &str, now_us: i64) -> Result<(TokenRecord, TokenSecret), StoreError> {
+    pub fn rotate_token(
+        &self,
+        public_id: &str,
+        now_us: i64,
+    ) -> Result<(TokenRecord, TokenSecret), StoreError> {
         let public_id = public_id.to_owned();
         self.write(move |conn| {
-            let old = find(conn, &public_id)?.ok_or_else(|| StoreError::not_found("token", &public_id))?;
+            let old = find(conn, &public_id)?
+                .ok_or_else(|| StoreError::not_found("token", &public_id))?;
             if old.revoked {
                 return Err(StoreError::Revoked(public_id));
             }
@@ -152,10 +177,15 @@ pub(crate) fn import(
     new: &NewToken,
     now_us: i64,
 ) -> Result<TokenRecord, StoreError> {
-    let public_id = parse_token(token.expose()).ok_or(StoreError::InvalidToken)?.public_id;
+    let public_id = parse_token(token.expose())
+        .ok_or(StoreError::InvalidToken)?
+        .public_id;
     match find(conn, public_id)? {
         Some(known) if known.matches(token.expose()) => Ok(known),
-        Some(_) => Err(StoreError::AlreadyExists { what: "token", name: public_id.to_owned() }),
+        Some(_) => Err(StoreError::AlreadyExists {
+            what: "token",
+            name: public_id.to_owned(),
+        }),
         None => insert(conn, public_id, token.expose(), new, now_us),
     }
 }
@@ -167,10 +197,13 @@ fn insert(
     new: &NewToken,
     now_us: i64,
 ) -> Result<TokenRecord, StoreError> {
-    let user = cached(conn, &format!("SELECT {USER_COLUMNS} FROM users u WHERE u.id = $1"))?
-        .query_row([&new.user_id], |row| user_from(row, 0))
-        .optional()?
-        .ok_or_else(|| StoreError::not_found("user", &new.user_id))?;
+    let user = cached(
+        conn,
+        &format!("SELECT {USER_COLUMNS} FROM users u WHERE u.id = $1"),
+    )?
+    .query_row([&new.user_id], |row| user_from(row, 0))
+    .optional()?
+    .ok_or_else(|| StoreError::not_found("user", &new.user_id))?;
     let record = TokenRecord {
         public_id: public_id.to_owned(),
         secret_hash: hash(text),
@@ -204,9 +237,11 @@ fn insert(
 }
 
 fn revoke(conn: &Connection, public_id: &str, now_us: i64) -> Result<(), StoreError> {
-    let revoked =
-        cached(conn, "UPDATE tokens SET revoked_at_us = COALESCE(revoked_at_us, $2) WHERE public_id = $1")?
-            .execute(params![public_id, now_us])?;
+    let revoked = cached(
+        conn,
+        "UPDATE tokens SET revoked_at_us = COALESCE(revoked_at_us, $2) WHERE public_id = $1",
+    )?
+    .execute(params![public_id, now_us])?;
     if revoked == 0 {
         return Err(StoreError::not_found("token", public_id));
     }
@@ -235,14 +270,22 @@ fn token_from(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
         .decode(row.get_ref(1)?.as_str().unwrap_or_default())
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| unreadable("token hash", format!("that of token {public_id} is not 32 bytes of base64")))?;
+        .ok_or_else(|| {
+            unreadable(
+                "token hash",
+                format!("that of token {public_id} is not 32 bytes of base64"),
+            )
+        })?;
     let models = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())
         .map_err(|error| unreadable("token's list of models", error.to_string()))?;
     Ok(TokenRecord {
         secret_hash,
         user: Arc::new(user_from(row, 9)?),
         name: row.get(2)?,
-        limits: StoredLimits { requests_per_minute: row.get(3)?, concurrent: row.get(4)? },
+        limits: StoredLimits {
+            requests_per_minute: row.get(3)?,
+            concurrent: row.get(4)?,
+        },
         models,
         expires_at_us: row.get(6)?,
         revoked: row.get::<_, Option<i64>>(7)?.is_some(),

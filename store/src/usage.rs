@@ -94,7 +94,9 @@ impl Store {
             let mut report = Vec::new();
             while let Some(row) = rows.next()? {
                 if report.len() == ROWS_MAX {
-                    return Err(StoreError::Busy("the report has more than 100000 rows: ask for a shorter time span"));
+                    return Err(StoreError::Busy(
+                        "the report has more than 100000 rows: ask for a shorter time span",
+                    ));
                 }
                 report.push(usage_row(row, &query.group_by)?);
             }
@@ -156,7 +158,8 @@ fn usage_row(row: &Row<'_>, keys: &[GroupBy]) -> Result<UsageRow, StoreError> {
             GroupBy::Provider => usage.provider = row.get(at)?,
         }
     }
-    let sum = |at: usize| Ok::<u64, StoreError>(row.get::<_, Option<u64>>(keys.len() + at)?.unwrap_or(0));
+    let sum =
+        |at: usize| Ok::<u64, StoreError>(row.get::<_, Option<u64>>(keys.len() + at)?.unwrap_or(0));
     usage.calls = sum(0)?;
     usage.failed = sum(1)?;
     usage.input_tokens = sum(2)?;
@@ -170,7 +173,9 @@ fn usage_row(row: &Row<'_>, keys: &[GroupBy]) -> Result<UsageRow, StoreError> {
 /// The smallest UUIDv7 of a time, as text.
 fn id_at(us: i64) -> String {
     let millis = u64::try_from(us / 1_000).unwrap_or(0).min(ID_MILLIS_MAX);
-    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
+    Builder::from_unix_timestamp_millis(millis, &[0; 10])
+        .into_uuid()
+        .to_string()
 }
 
 /// The civil date of a number of days since 1970-01-01, after Howard Hinnant, "chrono-Compatible Low-Level Date
@@ -179,11 +184,16 @@ fn date_of(days: i64) -> String {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
 }
@@ -194,7 +204,12 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
-        let cases = [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (19_782, "2024-02-29")];
+        let cases = [
+            (0, "1970-01-01"),
+            (59, "1970-03-01"),
+            (11_016, "2000-02-29"),
+            (19_782, "2024-02-29"),
+        ];
         for (days, date) in cases {
             assert_eq!(date_of(days), date);
         }
@@ -204,6 +219,10 @@ mod tests {
     #[test]
     fn ids_sort_by_time_to_both_ends() {
         let times = [i64::MIN, 0, 1_000, 1_795_219_200_000_000, i64::MAX];
-        assert!(times.windows(2).all(|pair| id_at(pair[0]) <= id_at(pair[1])));
+        assert!(
+            times
+                .windows(2)
+                .all(|pair| id_at(pair[0]) <= id_at(pair[1]))
+        );
     }
 }

@@ -53,7 +53,10 @@ pub(crate) fn user_from(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
         name: row.get(first + 1)?,
         admin: row.get(first + 2)?,
         disabled: row.get(first + 3)?,
-        limits: StoredLimits { requests_per_minute: row.get(first + 4)?, concurrent: row.get(first + 5)? },
+        limits: StoredLimits {
+            requests_per_minute: row.get(first + 4)?,
+            concurrent: row.get(first + 5)?,
+        },
         created_at_us: row.get(first + 6)?,
     })
 }
@@ -68,8 +71,13 @@ impl Store {
     /// All users, by name.
     pub fn list_users(&self) -> Result<Vec<User>, StoreError> {
         self.read(|conn| {
-            let mut query = cached(conn, &format!("SELECT {USER_COLUMNS} FROM users u ORDER BY u.name"))?;
-            let users = query.query_map([], |row| user_from(row, 0))?.collect::<Result<_, _>>()?;
+            let mut query = cached(
+                conn,
+                &format!("SELECT {USER_COLUMNS} FROM users u ORDER BY u.name"),
+            )?;
+            let users = query
+                .query_map([], |row| user_from(row, 0))?
+                .collect::<Result<_, _>>()?;
             Ok(users)
         })
     }
@@ -77,26 +85,42 @@ impl Store {
     /// The user of this name.
     pub fn find_user_by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
         self.read(|conn| {
-            let user = cached(conn, &format!("SELECT {USER_COLUMNS} FROM users u WHERE u.name = $1"))?
-                .query_row([name], |row| user_from(row, 0))
-                .optional()?;
+            let user = cached(
+                conn,
+                &format!("SELECT {USER_COLUMNS} FROM users u WHERE u.name = $1"),
+            )?
+            .query_row([name], |row| user_from(row, 0))
+            .optional()?;
             Ok(user)
         })
     }
 
     /// Disables a user or enables them again.
-    pub fn set_user_disabled(&self, name: &str, disabled: bool, now_us: i64) -> Result<(), StoreError> {
+    pub fn set_user_disabled(
+        &self,
+        name: &str,
+        disabled: bool,
+        now_us: i64,
+    ) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.write(move |conn| {
-            let id = cached(conn, "UPDATE users SET disabled = $2 WHERE name = $1 RETURNING id")?
-                .query_row(params![name, disabled], |row| row.get(0))
-                .optional()?;
+            let id = cached(
+                conn,
+                "UPDATE users SET disabled = $2 WHERE name = $1 RETURNING id",
+            )?
+            .query_row(params![name, disabled], |row| row.get(0))
+            .optional()?;
             note_user_change(conn, id, &name, now_us)
         })
     }
 
     /// Sets the limits over all tokens of a user.
-    pub fn set_user_limits(&self, name: &str, limits: StoredLimits, now_us: i64) -> Result<(), StoreError> {
+    pub fn set_user_limits(
+        &self,
+        name: &str,
+        limits: StoredLimits,
+        now_us: i64,
+    ) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.write(move |conn| {
             let update = "UPDATE users SET requests_per_minute = $2, concurrent = $3 WHERE name = $1 RETURNING id";
@@ -108,13 +132,22 @@ impl Store {
     }
 }
 
-fn note_user_change(conn: &Connection, id: Option<String>, name: &str, now_us: i64) -> Result<(), StoreError> {
+fn note_user_change(
+    conn: &Connection,
+    id: Option<String>,
+    name: &str,
+    now_us: i64,
+) -> Result<(), StoreError> {
     let id = id.ok_or_else(|| StoreError::not_found("user", name))?;
     note(conn, ChangeKind::User, &id, now_us)?;
     Ok(())
 }
 
-pub(crate) fn insert_user(conn: &Connection, new: NewUser, now_us: i64) -> Result<User, StoreError> {
+pub(crate) fn insert_user(
+    conn: &Connection,
+    new: NewUser,
+    now_us: i64,
+) -> Result<User, StoreError> {
     let user = User {
         id: new_id(now_us)?.to_string(),
         name: new.name,
@@ -123,9 +156,12 @@ pub(crate) fn insert_user(conn: &Connection, new: NewUser, now_us: i64) -> Resul
         limits: StoredLimits::default(),
         created_at_us: now_us,
     };
-    cached(conn, "INSERT INTO users (id, name, admin, created_at_us) VALUES ($1, $2, $3, $4)")?
-        .execute(params![user.id, user.name, user.admin, now_us])
-        .map_err(|error| StoreError::or_taken(error, "user", &user.name))?;
+    cached(
+        conn,
+        "INSERT INTO users (id, name, admin, created_at_us) VALUES ($1, $2, $3, $4)",
+    )?
+    .execute(params![user.id, user.name, user.admin, now_us])
+    .map_err(|error| StoreError::or_taken(error, "user", &user.name))?;
     note(conn, ChangeKind::User, &user.id, now_us)?;
     Ok(user)
 }

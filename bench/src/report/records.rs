@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 use thiserror::Error;
 
 use crate::load::Outcome;
@@ -19,8 +18,8 @@ pub enum RecordsError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// The gateway's usage is not a list of rows with `calls`.
-    #[error("the usage is not a JSON list whose rows have `calls`: {0}")]
+    /// The gateway's usage is not lines of JSON with `calls`.
+    #[error("the usage is not lines of JSON with `calls`: {0}")]
     Usage(serde_json::Error),
 }
 
@@ -161,18 +160,18 @@ impl Records {
     }
 }
 
-/// The calls that `weir usage --json` counts.
+/// The calls that `weir usage --json` counts: lines of JSON, each a sum over some `calls`.
 ///
 /// # Errors
-/// When the text is not a list of rows, each with `calls`.
+/// When a line is something else.
 pub fn count_calls(usage: &str) -> Result<u64, RecordsError> {
     #[derive(Deserialize)]
     struct Row {
         calls: u64,
     }
-    let rows: Value = serde_json::from_str(usage).map_err(RecordsError::Usage)?;
-    let rows: Vec<Row> = serde_json::from_value(rows).map_err(RecordsError::Usage)?;
-    Ok(rows.iter().map(|row| row.calls).sum())
+    let rows = serde_json::Deserializer::from_str(usage).into_iter::<Row>();
+    rows.map(|row| Ok(row.map_err(RecordsError::Usage)?.calls))
+        .sum()
 }
 
 #[cfg(test)]
@@ -220,10 +219,10 @@ mod tests {
     #[test]
     fn calls_are_summed_over_rows() {
         assert_eq!(
-            count_calls(r#"[{"day":"x","calls":3},{"calls":4}]"#).unwrap(),
+            count_calls("{\"day\":\"x\",\"calls\":3}\n{\"calls\":4}\n").unwrap(),
             7
         );
-        assert_eq!(count_calls("[]").unwrap(), 0);
+        assert_eq!(count_calls("").unwrap(), 0);
         assert!(count_calls("{}").is_err());
     }
 }

@@ -9,8 +9,14 @@ use crate::sql::cached;
 use crate::{Store, StoreError};
 
 /// The units that count as input tokens; named as in weir-wire's `Unit`.
-pub(crate) const INPUT_UNITS: [&str; 6] =
-    ["input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "image_input"];
+pub(crate) const INPUT_UNITS: [&str; 6] = [
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "audio_input",
+    "image_input",
+];
 /// The units that count as output tokens.
 pub(crate) const OUTPUT_UNITS: [&str; 3] = ["output", "reasoning", "audio_output"];
 
@@ -39,7 +45,9 @@ impl EndKind {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        [Self::Done, Self::Failed, Self::Cancelled, Self::Interrupted].into_iter().find(|end| end.as_str() == text)
+        [Self::Done, Self::Failed, Self::Cancelled, Self::Interrupted]
+            .into_iter()
+            .find(|end| end.as_str() == text)
     }
 }
 
@@ -146,14 +154,19 @@ impl Store {
     /// The call of this id, if it has ended and is committed.
     pub fn find_call(&self, call_id: Uuid) -> Result<Option<CallRecord>, StoreError> {
         self.read(|conn| {
-            let Some(mut call) = read_call(conn, call_id)? else { return Ok(None) };
+            let Some(mut call) = read_call(conn, call_id)? else {
+                return Ok(None);
+            };
             call.items = read_items(conn, call_id)?;
             Ok(Some(call))
         })
     }
 }
 
-pub(super) fn read_call(conn: &Connection, call_id: Uuid) -> Result<Option<CallRecord>, StoreError> {
+pub(super) fn read_call(
+    conn: &Connection,
+    call_id: Uuid,
+) -> Result<Option<CallRecord>, StoreError> {
     let columns = "started_at_us, node_id, user_id, token_id, key_id, kind, asked_model, served_model, provider, \
                    upstream_id, attempts, status, end_kind, streamed, estimated, unpriced, cost_nanousd, \
                    price_version, latency_us, ttft_us";
@@ -186,13 +199,21 @@ pub(super) fn read_call(conn: &Connection, call_id: Uuid) -> Result<Option<CallR
         };
         Ok((call, end))
     });
-    let Some((mut call, end)) = found.optional()? else { return Ok(None) };
-    let unknown = || StoreError::Unreadable { what: "call", reason: format!("unknown end `{end}`") };
+    let Some((mut call, end)) = found.optional()? else {
+        return Ok(None);
+    };
+    let unknown = || StoreError::Unreadable {
+        what: "call",
+        reason: format!("unknown end `{end}`"),
+    };
     call.end = EndKind::from_text(&end).ok_or_else(unknown)?;
     Ok(Some(call))
 }
 
-pub(super) fn read_items(conn: &Connection, call_id: Uuid) -> Result<Vec<RecordedItem>, StoreError> {
+pub(super) fn read_items(
+    conn: &Connection,
+    call_id: Uuid,
+) -> Result<Vec<RecordedItem>, StoreError> {
     let mut query = cached(
         conn,
         "SELECT attempt, unit, quantity, cost_nanousd FROM usage_items WHERE call_id = $1 ORDER BY attempt, unit",

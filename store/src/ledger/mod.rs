@@ -72,7 +72,10 @@ impl Ledger {
         match self.queue.push_begin(&intent) {
             Ok(answered) => Begin(Waiting::Answer {
                 answered,
-                guard: AbandonOnDrop { queue: Arc::clone(&self.queue), call_id: Some(intent.call_id) },
+                guard: AbandonOnDrop {
+                    queue: Arc::clone(&self.queue),
+                    call_id: Some(intent.call_id),
+                },
             }),
             Err(error) => Begin(Waiting::Refused(error)),
         }
@@ -85,10 +88,12 @@ impl Ledger {
         match self.queue.push_finish(row) {
             Ok(()) => Ok(()),
             Err((row, LedgerError::Full)) => {
-                timeout(FINISH_WAIT, self.finish_when_there_is_room(row)).await.unwrap_or_else(|_| {
-                    self.queue.lost(1);
-                    Err(LedgerError::Full)
-                })
+                timeout(FINISH_WAIT, self.finish_when_there_is_room(row))
+                    .await
+                    .unwrap_or_else(|_| {
+                        self.queue.lost(1);
+                        Err(LedgerError::Full)
+                    })
             }
             Err((_, error)) => {
                 self.queue.lost(1);
@@ -116,7 +121,10 @@ impl Ledger {
 
     /// Waits until every call handed in so far is committed, or a commit has failed.
     pub async fn flush(&self) -> Answer {
-        self.queue.push_flush()?.await.unwrap_or(Err(LedgerError::Closed))
+        self.queue
+            .push_flush()?
+            .await
+            .unwrap_or(Err(LedgerError::Closed))
     }
 
     /// Says that this process is alive, for calls that take longer than [`LEASE_US`]. Does not wait.
@@ -145,7 +153,10 @@ impl Ledger {
 pub struct Begin(Waiting);
 
 enum Waiting {
-    Answer { answered: oneshot::Receiver<Answer>, guard: AbandonOnDrop },
+    Answer {
+        answered: oneshot::Receiver<Answer>,
+        guard: AbandonOnDrop,
+    },
     Refused(LedgerError),
 }
 

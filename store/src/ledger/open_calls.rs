@@ -42,7 +42,9 @@ impl OpenCalls {
     }
 
     fn leave(&mut self, seq: i64) {
-        let Some(open) = self.open_in.get_mut(&seq) else { return };
+        let Some(open) = self.open_in.get_mut(&seq) else {
+            return;
+        };
         *open -= 1;
         if *open == 0 {
             self.open_in.remove(&seq);

@@ -39,7 +39,10 @@ fn reconcile(conn: &Connection, me: &Identity, now_us: i64) -> Result<u64, Store
         let batch = row.get_ref(1)?.as_blob().unwrap_or_default();
         let Some(intents) = decode(batch) else {
             // It is left where it is, for a person to look at; the others must not wait for that.
-            tracing::error!(seq, "a row of intents cannot be read; its calls are missing from the reports");
+            tracing::error!(
+                seq,
+                "a row of intents cannot be read; its calls are missing from the reports"
+            );
             continue;
         };
         for intent in &intents {

@@ -71,7 +71,11 @@ impl<'c> CallStatements<'c> {
     }
 
     /// Records a call that was begun and not finished, unless it has a row: the input is taken to have been used.
-    pub(crate) fn interrupt(&mut self, node_id: &str, intent: &StoredIntent<'_>) -> rusqlite::Result<Recorded> {
+    pub(crate) fn interrupt(
+        &mut self,
+        node_id: &str,
+        intent: &StoredIntent<'_>,
+    ) -> rusqlite::Result<Recorded> {
         let mut buffer = Uuid::encode_buffer();
         let id: &str = intent.call_id.hyphenated().encode_lower(&mut buffer);
         bind_call(&mut self.insert_call, id, node_id, &intent.into())?;
@@ -79,7 +83,15 @@ impl<'c> CallStatements<'c> {
             return Ok(Recorded::Known);
         }
         let (quantity, cost_nanousd) = (intent.hold_input_tokens, intent.hold_input_nanousd);
-        self.insert_items(id, &[UsageItem { attempt: 1, unit: "input", quantity, cost_nanousd }])?;
+        self.insert_items(
+            id,
+            &[UsageItem {
+                attempt: 1,
+                unit: "input",
+                quantity,
+                cost_nanousd,
+            }],
+        )?;
         Ok(Recorded::Written)
     }
 
@@ -179,7 +191,12 @@ impl<'a> From<&'a StoredIntent<'a>> for Columns<'a> {
 }
 
 /// Binds $1 to $23 of both statements that write a call.
-fn bind_call(statement: &mut Statement<'_>, id: &str, node_id: &str, call: &Columns<'_>) -> rusqlite::Result<()> {
+fn bind_call(
+    statement: &mut Statement<'_>,
+    id: &str,
+    node_id: &str,
+    call: &Columns<'_>,
+) -> rusqlite::Result<()> {
     let mut index = 0;
     let mut bind = |value: &dyn ToSql| {
         index += 1;
@@ -222,7 +239,8 @@ fn to_i64(count: u64) -> i64 {
 
 /// The text, or the longest start of it that may be stored.
 pub(crate) fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(TEXT_MAX_BYTES)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(TEXT_MAX_BYTES))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -233,6 +251,9 @@ mod tests {
     fn long_text_is_cut_between_characters() {
         assert_eq!(cut("short"), "short");
         assert_eq!(cut(&"a".repeat(300)), "a".repeat(256));
-        assert_eq!(cut(&format!("a{}", "é".repeat(200))), format!("a{}", "é".repeat(127)));
+        assert_eq!(
+            cut(&format!("a{}", "é".repeat(200))),
+            format!("a{}", "é".repeat(127))
+        );
     }
 }

@@ -42,7 +42,10 @@ impl<'c> BatchWriter<'c> {
             identity,
             begin: conn.prepare("BEGIN IMMEDIATE")?,
             commit: conn.prepare("COMMIT")?,
-            insert_intents: prepare(conn, "INSERT INTO intents (boot_id, batch) VALUES ($1, $2) RETURNING seq")?,
+            insert_intents: prepare(
+                conn,
+                "INSERT INTO intents (boot_id, batch) VALUES ($1, $2) RETURNING seq",
+            )?,
             delete_intents: prepare(conn, "DELETE FROM intents WHERE seq >= $1 AND seq <= $2")?,
             renew_lease: prepare(
                 conn,
@@ -57,32 +60,46 @@ impl<'c> BatchWriter<'c> {
     }
 
     /// Commits the batch's intents and as many of the pending calls as fit. Nothing is remembered unless it commits.
-    pub(super) fn write(&mut self, batch: &Batch, pending: &[CallRow]) -> rusqlite::Result<Committed> {
+    pub(super) fn write(
+        &mut self,
+        batch: &Batch,
+        pending: &[CallRow],
+    ) -> rusqlite::Result<Committed> {
         let finishing = pending.get(..FINISHES_PER_TRANSACTION).unwrap_or(pending);
         // A commit that nobody waits for is the time to clean up.
         let spent = self.open.spent_ranges(batch.begun.is_empty());
         let lease_until_us = self.lease_due(batch);
-        if batch.begun.is_empty() && finishing.is_empty() && spent.is_empty() && lease_until_us.is_none() {
+        if batch.begun.is_empty()
+            && finishing.is_empty()
+            && spent.is_empty()
+            && lease_until_us.is_none()
+        {
             return Ok(Committed::default());
         }
 
         self.begin.raw_execute()?;
         let written = self.write_rows(batch, finishing, &spent, lease_until_us);
-        let (seq, rejected) = written.and_then(|written| self.commit.raw_execute().map(|_| written)).inspect_err(|_| {
-            self.roll_back();
-        })?;
+        let (seq, rejected) = written
+            .and_then(|written| self.commit.raw_execute().map(|_| written))
+            .inspect_err(|_| {
+                self.roll_back();
+            })?;
 
         if !spent.is_empty() {
             self.open.deleted();
         }
         self.lease_until_us = lease_until_us.unwrap_or(self.lease_until_us);
         if let Some(seq) = seq {
-            self.open.begun(seq, batch.begun.iter().map(|begun| begun.call_id));
+            self.open
+                .begun(seq, batch.begun.iter().map(|begun| begun.call_id));
         }
         for call in finishing {
             self.open.ended(&call.call_id);
         }
-        Ok(Committed { finished: finishing.len(), rejected })
+        Ok(Committed {
+            finished: finishing.len(),
+            rejected,
+        })
     }
 
     /// These calls have not begun after all.
@@ -95,7 +112,9 @@ impl<'c> BatchWriter<'c> {
     /// Leaves nothing of this process behind, unless calls are still under way: those are for the next one to reconcile.
     pub(super) fn clean_up(&mut self) -> rusqlite::Result<()> {
         self.begin.raw_execute()?;
-        let deleted = self.delete_spent(true).and_then(|()| self.commit.raw_execute());
+        let deleted = self
+            .delete_spent(true)
+            .and_then(|()| self.commit.raw_execute());
         deleted.map(|_| ()).inspect_err(|_| self.roll_back())
     }
 
@@ -118,8 +137,13 @@ impl<'c> BatchWriter<'c> {
         lease_until_us: Option<i64>,
     ) -> rusqlite::Result<(Option<i64>, u64)> {
         if let Some(until_us) = lease_until_us {
-            let Identity { boot_id, node_id, exclusive } = &self.identity;
-            self.renew_lease.execute(params![&**boot_id, &**node_id, exclusive, until_us])?;
+            let Identity {
+                boot_id,
+                node_id,
+                exclusive,
+            } = &self.identity;
+            self.renew_lease
+                .execute(params![&**boot_id, &**node_id, exclusive, until_us])?;
         }
         let mut seq = None;
         if !batch.begun.is_empty() {
@@ -171,6 +195,11 @@ impl<'c> BatchWriter<'c> {
 fn is_of_the_row(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::ParameterOutOfRange)
+        Some(
+            ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+                | ErrorCode::TooBig
+                | ErrorCode::ParameterOutOfRange
+        )
     )
 }

@@ -32,7 +32,10 @@ impl LogWatch {
             LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
             Ok(())
         }));
-        Self { copy_at: COPY_AFTER_PAGES, stop_at: STOP_AND_COPY_AFTER_PAGES }
+        Self {
+            copy_at: COPY_AFTER_PAGES,
+            stop_at: STOP_AND_COPY_AFTER_PAGES,
+        }
     }
 
     /// Has the log copied if it has grown long. A reader under way may prevent that, so that the next try comes only
@@ -40,7 +43,10 @@ impl LogWatch {
     pub(crate) fn look(&mut self, conn: &Connection, checkpointer: &Checkpointer) {
         let pages = LOG_PAGES.get();
         if pages < COPY_AFTER_PAGES {
-            *self = Self { copy_at: COPY_AFTER_PAGES, stop_at: STOP_AND_COPY_AFTER_PAGES };
+            *self = Self {
+                copy_at: COPY_AFTER_PAGES,
+                stop_at: STOP_AND_COPY_AFTER_PAGES,
+            };
         } else if pages >= self.stop_at {
             self.stop_at = pages + COPY_AFTER_PAGES;
             copy(conn);

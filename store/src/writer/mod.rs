@@ -36,12 +36,18 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    pub(crate) fn start(conn: Connection, checkpoints: Connection, identity: Identity) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        conn: Connection,
+        checkpoints: Connection,
+        identity: Identity,
+    ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let checkpointer = Arc::new(Checkpointer::default());
         let checkpoints = {
             let checkpointer = Arc::clone(&checkpointer);
-            Builder::new().name("weir-checkpoint".to_owned()).spawn(move || checkpointer.run(&checkpoints))?
+            Builder::new()
+                .name("weir-checkpoint".to_owned())
+                .spawn(move || checkpointer.run(&checkpoints))?
         };
         let writer = {
             let (queue, checkpointer) = (Arc::clone(&queue), Arc::clone(&checkpointer));
@@ -51,7 +57,12 @@ impl Threads {
         if writer.is_err() {
             checkpointer.stop();
         }
-        Ok(Self { queue, checkpointer, writer: writer?, checkpoints })
+        Ok(Self {
+            queue,
+            checkpointer,
+            writer: writer?,
+            checkpoints,
+        })
     }
 
     pub(crate) fn queue(&self) -> Arc<Queue> {

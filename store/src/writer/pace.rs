@@ -24,7 +24,9 @@ impl Pace {
 
     /// How long to let calls gather before the next commit.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.due.saturating_duration_since(now).saturating_sub(INTERVAL * BURST)
+        self.due
+            .saturating_duration_since(now)
+            .saturating_sub(INTERVAL * BURST)
     }
 
     /// Notes that a commit is made now.

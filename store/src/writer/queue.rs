@@ -58,7 +58,10 @@ impl Batch {
     }
 
     fn is_empty(&self) -> bool {
-        !self.is_urgent() && self.finished.is_empty() && self.abandoned.is_empty() && !self.renew_lease
+        !self.is_urgent()
+            && self.finished.is_empty()
+            && self.abandoned.is_empty()
+            && !self.renew_lease
     }
 
     /// Gives back the memory that a flood took.
@@ -126,14 +129,20 @@ impl Queue {
     }
 
     /// Hands in a call that is to begin.
-    pub(crate) fn push_begin(&self, intent: &Intent) -> Result<oneshot::Receiver<Answer>, LedgerError> {
+    pub(crate) fn push_begin(
+        &self,
+        intent: &Intent,
+    ) -> Result<oneshot::Receiver<Answer>, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.open_state().ok_or(LedgerError::Closed)?;
         if state.batch.begun.len() >= BEGINS_MAX {
             return Err(LedgerError::Full);
         }
         intent.encode(&mut state.batch.intents);
-        state.batch.begun.push(Begun { call_id: intent.call_id, answer });
+        state.batch.begun.push(Begun {
+            call_id: intent.call_id,
+            answer,
+        });
         state.batch.now_us = state.batch.now_us.max(intent.started_at_us);
         self.wake(state, true);
         Ok(answered)
@@ -141,7 +150,9 @@ impl Queue {
 
     /// Hands in a finished call, or gives it back if there is no room.
     pub(crate) fn push_finish(&self, row: CallRow) -> Result<(), (CallRow, LedgerError)> {
-        let Some(mut state) = self.open_state() else { return Err((row, LedgerError::Closed)) };
+        let Some(mut state) = self.open_state() else {
+            return Err((row, LedgerError::Closed));
+        };
         if self.unrecorded_yet.load(Relaxed) >= FINISHES_MAX {
             return Err((row, LedgerError::Full));
         }
@@ -214,7 +225,10 @@ impl Queue {
         let now = Instant::now();
         let gather_until = now + pace.wait(now);
         // Only closing wakes an attentive writer; a spurious wake is waited out.
-        while gather_until > now && !state.closing && !self.work.wait_until(&mut state, gather_until).timed_out() {}
+        while gather_until > now
+            && !state.closing
+            && !self.work.wait_until(&mut state, gather_until).timed_out()
+        {}
         std::mem::swap(&mut state.batch, batch);
         !state.closing
     }

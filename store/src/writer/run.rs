@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::Identity;
 use super::batch::{BatchWriter, Committed};
 use super::checkpoint::{Checkpointer, LogWatch};
 use super::pace::Pace;
 use super::queue::{Answer, Backlog, Batch, EndWithWriter, Queue};
-use super::Identity;
 use crate::ledger::{CallRow, LedgerError};
 
 /// How long after a failed commit the finished calls in it are tried again.
@@ -18,11 +18,18 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 const TRIES_AT_CLOSE: u32 = 3;
 
 /// The body of the writer's thread.
-pub(super) fn run(conn: &Connection, queue: &Arc<Queue>, checkpointer: &Checkpointer, identity: Identity) {
+pub(super) fn run(
+    conn: &Connection,
+    queue: &Arc<Queue>,
+    checkpointer: &Checkpointer,
+    identity: Identity,
+) {
     let _end = EndWithWriter(Arc::clone(queue));
     match BatchWriter::prepare(conn, identity) {
         Ok(batches) => Writer::new(conn, queue, checkpointer, batches).run(),
-        Err(error) => tracing::error!(%error, "the store cannot write: its statements do not fit the database"),
+        Err(error) => {
+            tracing::error!(%error, "the store cannot write: its statements do not fit the database")
+        }
     }
 }
 
@@ -40,7 +47,12 @@ struct Writer<'c> {
 }
 
 impl<'c> Writer<'c> {
-    fn new(conn: &'c Connection, queue: &'c Queue, checkpointer: &'c Checkpointer, batches: BatchWriter<'c>) -> Self {
+    fn new(
+        conn: &'c Connection,
+        queue: &'c Queue,
+        checkpointer: &'c Checkpointer,
+        batches: BatchWriter<'c>,
+    ) -> Self {
         Self {
             conn,
             queue,
@@ -132,14 +144,20 @@ impl<'c> Writer<'c> {
 
     fn end(mut self) {
         if !self.pending.is_empty() {
-            tracing::error!(calls = self.pending.len(), "the store closes without recording some finished calls");
+            tracing::error!(
+                calls = self.pending.len(),
+                "the store closes without recording some finished calls"
+            );
             self.queue.lost(self.pending.len() as u64);
             self.queue.recorded(self.pending.len());
         }
         if let Err(error) = self.batches.clean_up() {
             tracing::warn!(%error, "what was left of finished calls could not be cleaned up; it does no harm");
         }
-        if let Err(error) = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        if let Err(error) = self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
             tracing::warn!(%error, "the write-ahead log could not be emptied; the next start does it");
         }
     }

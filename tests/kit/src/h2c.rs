@@ -33,7 +33,10 @@ pub fn post_all(
         let stream = TcpStream::connect(address)
             .await
             .expect("the gateway accepts a connection");
-        let (mut sender, connection) = h2::client::handshake(stream)
+        // The answers are read one after the other: the others must not use up the connection's window meanwhile.
+        let (mut sender, connection) = h2::client::Builder::new()
+            .initial_connection_window_size(16 * 1024 * 1024)
+            .handshake::<_, Bytes>(stream)
             .await
             .expect("the gateway speaks HTTP/2");
         let driver = tokio::spawn(connection);
@@ -52,9 +55,14 @@ pub fn post_all(
                 .expect("the body is sent");
             waiting.push(response);
         }
+        // Read side by side: answers left unread would use up the window that all streams of a connection share.
+        let reading: Vec<_> = waiting
+            .into_iter()
+            .map(|response| tokio::spawn(read(response)))
+            .collect();
         let mut answers = Vec::new();
-        for response in waiting {
-            answers.push(read(response).await);
+        for one in reading {
+            answers.push(one.await.expect("an answer arrives whole"));
         }
         drop(sender);
         driver.abort();

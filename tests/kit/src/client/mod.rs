@@ -45,6 +45,11 @@ impl Client {
         self
     }
 
+    /// Where it connects to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Opens a connection.
     pub fn connect(&self) -> Conn {
         Conn::open(self.address)

@@ -110,9 +110,9 @@ impl Gateway {
         }
     }
 
-    /// Every call row.
+    /// Every call row there is.
     pub fn calls(&self) -> Vec<Value> {
-        self.cli(&["usage", "--calls", "--json"])
+        self.cli(&["usage", "--calls", "--json", "--limit", "1000000"])
             .assert_success()
             .json_rows()
     }
