@@ -402,7 +402,7 @@ fn nothing_is_tried_again_after_output() {
         Cut::EndAfter(2),
         Cut::ErrorAfter(2),
     ] {
-        first.next(Chat::new().cut(cut));
+        first.next(Chat::breaking(cut));
         let stream = gateway.client().stream(&stream_body("fast")).transcript();
         assert_eq!((stream.status, stream.is_done()), (200, false), "{cut:?}");
         assert!(stream.error().is_some(), "{cut:?}: {stream:?}");

@@ -223,6 +223,7 @@ fn ambiguous_framing_is_a_400_and_a_closed_connection() {
         "content-length: 4 4\r\n",
         "content-length: 99999999999999999999\r\n",
     ];
+    let mut accepted = Vec::new();
     for framing in bad_framings {
         let head = format!(
             "POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n{framing}\r\n"
@@ -231,18 +232,18 @@ fn ambiguous_framing_is_a_400_and_a_closed_connection() {
         connection.send(&[head.as_bytes(), b"0\r\n\r\n", smuggled.as_bytes()].concat());
         // Closing without a word is as safe; an answer, where there is one, is a refusal.
         if let Ok(answer) = connection.try_response() {
-            assert!(
-                matches!(answer.status, 400 | 413 | 501),
-                "{framing:?} got {}: {}",
-                answer.status,
-                answer.text()
-            );
+            if !matches!(answer.status, 400 | 413 | 501) {
+                accepted.push(framing);
+            }
         }
-        assert!(
-            connection.closes_within(Duration::from_secs(5)),
-            "{framing:?} leaves the connection open"
-        );
+        if !connection.closes_within(Duration::from_secs(5)) {
+            accepted.push(framing);
+        }
     }
+    assert!(
+        accepted.is_empty(),
+        "these leave the connection open: {accepted:?}"
+    );
     assert_eq!(
         upstream.requests().len(),
         0,

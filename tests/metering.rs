@@ -193,7 +193,7 @@ fn a_stream_that_broke_is_failed_and_what_came_is_estimated() {
         Cut::ErrorAfter(3),
     ];
     for (number, cut) in cuts.into_iter().enumerate() {
-        upstream.next(Chat::new().cut(cut));
+        upstream.next(Chat::breaking(cut));
         gateway.client().stream(&stream_body("up/ok")).transcript();
         let rows = gateway.wait_for_calls(number + 1);
         assert_eq!(rows.len(), number + 1, "{cut:?}");

@@ -51,7 +51,7 @@ fn metrics_count_what_happened_under_the_names_of_opentelemetry() {
     gateway.wait_for_calls(3);
     let metrics = gateway.metrics();
     for name in [
-        "gen_ai_client_operation_duration",
+        "gen_ai_server_request_duration",
         "gen_ai_server_time_to_first_token",
         "gen_ai_server_time_per_output_token",
         "gen_ai_client_token_usage",

@@ -221,7 +221,12 @@ fn one_address_cannot_take_all_connections() {
         .set("server", "connections_per_ip: 10")
         .start();
     let held: Vec<Conn> = (0..10).map(|_| Conn::open(gateway.address())).collect();
-    let are_all_in = || gateway.metrics().contains("\nweir_connections 10\n").then_some(());
+    let are_all_in = || {
+        gateway
+            .metrics()
+            .contains("\nweir_connections 10\n")
+            .then_some(())
+    };
     assert!(wait_until(PATIENCE, are_all_in).is_some());
     let served = || {
         let client = gateway.client();

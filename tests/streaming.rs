@@ -171,7 +171,7 @@ fn a_missing_terminator_is_added_only_to_an_answer_that_was_complete() {
             "{cut:?}"
         );
     }
-    upstream.next(Chat::new().cut(Cut::EndAfter(2)));
+    upstream.next(Chat::breaking(Cut::EndAfter(2)));
     assert_failed(&stream_of(&gateway), "an end without a finish reason");
 }
 
@@ -189,7 +189,7 @@ fn a_stream_that_breaks_ends_with_an_error_event() {
         Cut::HangAfter(2),
         Cut::ErrorAfter(2),
     ] {
-        upstream.next(Chat::new().cut(cut));
+        upstream.next(Chat::breaking(cut));
         let stream = stream_of(&gateway);
         assert_eq!(stream.status, 200);
         assert_failed(&stream, &format!("{cut:?}"));

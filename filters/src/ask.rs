@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 use weir_wire::body::Head;
 
@@ -92,6 +93,8 @@ pub struct Ask {
     pub(crate) inbound: Inbound,
     pub(crate) head: Head,
     pub(crate) body: Bytes,
+    /// The body's share of the memory for bodies.
+    pub(crate) _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// An ask this caller may make: made by `allow` alone.

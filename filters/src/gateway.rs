@@ -192,9 +192,8 @@ impl Gateway {
         let admitted = admit::admit(&*self.counters, caller).await?;
         let routes = self.routes();
         let body = client.read_body().await?;
-        let _memory = body.memory;
         let max_bytes = routes.settings.server.max_body_bytes;
-        let ask = read::read(admitted, inbound, body.bytes, max_bytes).await?;
+        let ask = read::read(admitted, inbound, body, &self.body_memory, max_bytes).await?;
         let allowed = allow::allow(&routes, ask)?;
         let planned = plan::plan(&routes, allowed)?;
         let held = reserve::reserve(&self.ledger, &self.metrics, planned).await?;

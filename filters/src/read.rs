@@ -1,13 +1,14 @@
 //! Body -> Ask: bounded, decompressed where it must be, looked at shallowly over the raw bytes.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 
-use bytes::Bytes;
 use http::HeaderMap;
 use thiserror::Error;
 use weir_wire::body::{self, BodyError, Head};
 
 use crate::ask::{Admitted, Ask, Encoding, Inbound};
+use crate::gateway::{Body, BodyMemory};
+use crate::refusal::Refusal;
 
 /// The brotli decoder's own buffer.
 const BROTLI_BUFFER_BYTES: usize = 4096;
@@ -53,15 +54,17 @@ pub fn encoding(headers: &HeaderMap) -> Option<Encoding> {
 pub async fn read(
     admitted: Admitted,
     inbound: Inbound,
-    raw: Bytes,
+    body: Body,
+    memory: &BodyMemory,
     max_bytes: usize,
-) -> Result<Ask, ReadError> {
+) -> Result<Ask, Refusal> {
     let encoding = inbound.encoding;
-    let (body, head) = if encoding.is_none() && raw.len() <= INLINE_BYTES {
-        let head = body::parse(&raw)?;
-        (raw, head)
+    let (body, head) = if encoding.is_none() && body.bytes.len() <= INLINE_BYTES {
+        let head = body::parse(&body.bytes).map_err(ReadError::Body)?;
+        (body, head)
     } else {
-        let work = move || open(encoding, raw, max_bytes);
+        let memory = memory.clone();
+        let work = move || open(encoding, body, &memory, max_bytes);
         let opened = tokio::task::spawn_blocking(work).await;
         opened.map_err(|_| ReadError::Corrupt)??
     };
@@ -69,56 +72,70 @@ pub async fn read(
         admitted,
         inbound,
         head,
-        body,
+        body: body.bytes,
+        _memory: body.memory,
     })
 }
 
 fn open(
     encoding: Option<Encoding>,
-    raw: Bytes,
+    body: Body,
+    memory: &BodyMemory,
     max_bytes: usize,
-) -> Result<(Bytes, Head), ReadError> {
+) -> Result<(Body, Head), Refusal> {
     let body = match encoding {
-        None => raw,
-        Some(encoding) => decompress(encoding, &raw, max_bytes)?,
+        None => body,
+        Some(encoding) => {
+            // Measured first, into nothing: a bomb costs time but no memory, and an honest body gets its exact share.
+            let len = decompress(encoding, &body.bytes, max_bytes, &mut io::sink())?;
+            let share = memory.take(len)?;
+            let mut bytes = Vec::with_capacity(len);
+            decompress(encoding, &body.bytes, max_bytes, &mut bytes)?;
+            Body {
+                bytes: bytes.into(),
+                memory: Some(share),
+            }
+        }
     };
-    let head = body::parse(&body)?;
+    let head = body::parse(&body.bytes).map_err(ReadError::Body)?;
     Ok((body, head))
 }
 
-fn decompress(encoding: Encoding, raw: &[u8], max_bytes: usize) -> Result<Bytes, ReadError> {
+/// Writes what `raw` decompresses to, `max_bytes` at the most; its length.
+fn decompress(
+    encoding: Encoding,
+    raw: &[u8],
+    max_bytes: usize,
+    out: &mut impl Write,
+) -> Result<usize, ReadError> {
     match encoding {
-        Encoding::Gzip => drain(flate2::read::MultiGzDecoder::new(raw), max_bytes),
-        Encoding::Brotli => drain(
-            brotli::Decompressor::new(raw, BROTLI_BUFFER_BYTES),
-            max_bytes,
-        ),
+        Encoding::Gzip => drain(flate2::read::MultiGzDecoder::new(raw), max_bytes, out),
+        Encoding::Brotli => {
+            let decoder = brotli::Decompressor::new(raw, BROTLI_BUFFER_BYTES);
+            drain(decoder, max_bytes, out)
+        }
         Encoding::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(raw).map_err(|_| ReadError::Corrupt)?;
-            drain(decoder, max_bytes)
+            drain(decoder, max_bytes, out)
         }
         Encoding::Unknown => Err(ReadError::Encoding),
     }
 }
 
 /// Reads one byte more than allowed, so that a bomb is known without being unpacked.
-fn drain(decoder: impl Read, max_bytes: usize) -> Result<Bytes, ReadError> {
-    let mut out = Vec::new();
+fn drain(decoder: impl Read, max_bytes: usize, out: &mut impl Write) -> Result<usize, ReadError> {
     let bound = u64::try_from(max_bytes).unwrap_or(u64::MAX);
-    decoder
-        .take(bound.saturating_add(1))
-        .read_to_end(&mut out)
+    let len = io::copy(&mut decoder.take(bound.saturating_add(1)), out)
         .map_err(|_| ReadError::Corrupt)?;
-    if out.len() > max_bytes {
-        return Err(ReadError::TooLarge { max_bytes });
+    match usize::try_from(len) {
+        Ok(len) if len <= max_bytes => Ok(len),
+        _ => Err(ReadError::TooLarge { max_bytes }),
     }
-    Ok(out.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -139,7 +156,9 @@ mod tests {
             (Encoding::Brotli, brotli_bytes),
             (Encoding::Zstd, zstd_bytes),
         ] {
-            assert_eq!(&decompress(encoding, &bytes, 1_000).unwrap()[..], text);
+            let mut out = Vec::new();
+            let len = decompress(encoding, &bytes, 1_000, &mut out).unwrap();
+            assert_eq!((len, &out[..]), (text.len(), &text[..]));
         }
     }
 
@@ -147,15 +166,15 @@ mod tests {
     fn a_bomb_is_refused_before_it_is_unpacked() {
         let bomb = gzip(&vec![b' '; 10_000_000]);
         assert!(bomb.len() < 100_000);
-        let refused = decompress(Encoding::Gzip, &bomb, 1_000_000);
+        let refused = decompress(Encoding::Gzip, &bomb, 1_000_000, &mut io::sink());
         assert!(matches!(refused, Err(ReadError::TooLarge { .. })));
     }
 
     #[test]
     fn garbage_and_unknown_encodings_are_told_apart() {
-        let garbage = decompress(Encoding::Gzip, b"not gzip", 1_000);
+        let garbage = decompress(Encoding::Gzip, b"not gzip", 1_000, &mut io::sink());
         assert!(matches!(garbage, Err(ReadError::Corrupt)));
-        let unknown = decompress(Encoding::Unknown, b"", 1_000);
+        let unknown = decompress(Encoding::Unknown, b"", 1_000, &mut io::sink());
         assert!(matches!(unknown, Err(ReadError::Encoding)));
     }
 }

@@ -52,14 +52,14 @@ for (const behaviour of ['html.code-502', 'status.code-503.body-empty', 'close',
   });
 }
 
-for (const behaviour of ['cut', 'reset-mid', 'error-event']) {
+for (const behaviour of ['cut.every-40', 'reset-mid.every-40', 'error-event.every-40']) {
   test(`a stream that breaks raises: ${behaviour}`, async () => {
     const stream = await ask(own(behaviour), { stream: true });
     await assert.rejects(textOf(stream));
   });
 }
 
-for (const behaviour of ['cut', 'reset-mid', 'end', 'error-event']) {
+for (const behaviour of ['cut.every-40', 'reset-mid.every-40', 'end.every-40', 'error-event.every-40']) {
   test(`a stream that breaks raises what the error event says: ${behaviour}`, onlyGateway, async () => {
     const stream = await ask(own(behaviour), { stream: true });
     await assert.rejects(textOf(stream), OpenAI.APIError);

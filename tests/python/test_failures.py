@@ -85,14 +85,14 @@ def test_a_whole_answer_that_is_cut_raises(client, own, behaviour):
         ask(client, own(behaviour))
 
 
-@pytest.mark.parametrize("behaviour", ["cut", "reset-mid"])
+@pytest.mark.parametrize("behaviour", ["cut.every-40", "reset-mid.every-40"])
 def test_a_stream_that_is_cut_raises(client, own, behaviour):
     with pytest.raises((openai.APIError, httpx.HTTPError)):
         list(ask(client, own(behaviour), stream=True))
 
 
 @pytest.mark.gateway
-@pytest.mark.parametrize("behaviour", ["cut", "reset-mid", "end", "error-event"])
+@pytest.mark.parametrize("behaviour", ["cut.every-40", "reset-mid.every-40", "end.every-40", "error-event.every-40"])
 def test_a_stream_that_breaks_raises_what_the_error_event_says(client, own, behaviour):
     seen = []
     with pytest.raises(openai.APIError) as raised:
@@ -104,13 +104,13 @@ def test_a_stream_that_breaks_raises_what_the_error_event_says(client, own, beha
 
 def test_an_error_event_raises(client, own):
     with pytest.raises(openai.APIError) as raised:
-        list(ask(client, own("error-event"), stream=True))
+        list(ask(client, own("error-event.every-40"), stream=True))
     assert "broke" in raised.value.message
 
 
 @pytest.mark.anyio
 async def test_an_error_event_raises_async(async_client, own):
-    stream = await async_client.chat.completions.create(model=own("error-event"), messages=HELLO, stream=True)
+    stream = await async_client.chat.completions.create(model=own("error-event.every-40"), messages=HELLO, stream=True)
     with pytest.raises(openai.APIError):
         async for _ in stream:
             pass

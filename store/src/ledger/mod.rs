@@ -85,37 +85,31 @@ impl Ledger {
     /// until it succeeds. Waits only while the queue is full, at most 5 s; then the call is given up and counted in
     /// [`Ledger::unrecorded`]. The first `finish` of a call counts, except that it replaces an interrupted one.
     pub async fn finish(&self, row: CallRow) -> Result<(), LedgerError> {
-        match self.queue.push_finish(row) {
-            Ok(()) => Ok(()),
-            Err((row, LedgerError::Full)) => {
-                timeout(FINISH_WAIT, self.finish_when_there_is_room(row))
-                    .await
-                    .unwrap_or_else(|_| {
-                        self.queue.lost(1);
-                        Err(LedgerError::Full)
-                    })
-            }
-            Err((_, error)) => {
-                self.queue.lost(1);
-                Err(error)
-            }
+        let mut row = Some(row);
+        let mut outcome = self.queue.push_finish(&mut row);
+        if outcome == Err(LedgerError::Full) {
+            outcome = timeout(FINISH_WAIT, self.finish_when_there_is_room(&mut row))
+                .await
+                .unwrap_or(Err(LedgerError::Full));
         }
+        if outcome.is_err() {
+            self.queue.lost(1);
+        }
+        outcome
     }
 
-    async fn finish_when_there_is_room(&self, mut row: CallRow) -> Result<(), LedgerError> {
+    async fn finish_when_there_is_room(
+        &self,
+        row: &mut Option<CallRow>,
+    ) -> Result<(), LedgerError> {
         loop {
             let mut room = pin!(self.queue.room());
             // Listen before trying, so that room made in between is not missed.
             room.as_mut().enable();
-            row = match self.queue.push_finish(row) {
-                Err((row, LedgerError::Full)) => row,
-                Err((_, error)) => {
-                    self.queue.lost(1);
-                    return Err(error);
-                }
-                Ok(()) => return Ok(()),
-            };
-            room.await;
+            match self.queue.push_finish(row) {
+                Err(LedgerError::Full) => room.await,
+                outcome => return outcome,
+            }
         }
     }
 
@@ -187,3 +181,6 @@ impl Drop for AbandonOnDrop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ use std::thread::{Builder, JoinHandle};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+#[cfg(test)]
+pub(crate) use queue::FINISHES_MAX;
 pub(crate) use queue::{Answer, Queue};
 
 use crate::StoreError;

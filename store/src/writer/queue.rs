@@ -148,17 +148,17 @@ impl Queue {
         Ok(answered)
     }
 
-    /// Hands in a finished call, or gives it back if there is no room.
-    pub(crate) fn push_finish(&self, row: CallRow) -> Result<(), (CallRow, LedgerError)> {
-        let Some(mut state) = self.open_state() else {
-            return Err((row, LedgerError::Closed));
-        };
+    /// Takes the finished call out of `row`; leaves it there if there is no room.
+    pub(crate) fn push_finish(&self, row: &mut Option<CallRow>) -> Result<(), LedgerError> {
+        let mut state = self.open_state().ok_or(LedgerError::Closed)?;
         if self.unrecorded_yet.load(Relaxed) >= FINISHES_MAX {
-            return Err((row, LedgerError::Full));
+            return Err(LedgerError::Full);
         }
-        self.unrecorded_yet.fetch_add(1, Relaxed);
-        state.batch.finished.push(row);
-        self.wake(state, false);
+        if let Some(row) = row.take() {
+            self.unrecorded_yet.fetch_add(1, Relaxed);
+            state.batch.finished.push(row);
+            self.wake(state, false);
+        }
         Ok(())
     }
 

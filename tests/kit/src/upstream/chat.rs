@@ -116,6 +116,12 @@ impl Chat {
         Self::default()
     }
 
+    /// A stream that ends so, with pauses that let what comes before the break reach a client: where nothing has, a gateway
+    /// may try again and the client sees no break at all.
+    pub fn breaking(cut: Cut) -> Self {
+        Self::new().cut(cut).every(Duration::from_millis(40))
+    }
+
     /// Says `text`.
     pub fn text(mut self, text: &str) -> Self {
         self.text = Some(text.to_owned());
