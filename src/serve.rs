@@ -22,8 +22,8 @@ use crate::door::listen::{self, Doors, ListenError};
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 /// How long tasks have to let go of their calls when the grace period is over.
 const LET_GO: Duration = Duration::from_secs(2);
-/// How often the lease is renewed and intents of processes that died are looked for.
-const RECONCILE_EVERY: Duration = Duration::from_secs(20);
+/// How often the lease is renewed, intents of processes that died are looked for, and idle connections are closed.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(20);
 /// The name of the file that holds the first administrator's token.
 const ADMIN_TOKEN_FILE: &str = "admin-token";
 
@@ -133,7 +133,7 @@ async fn run(
     let gateway = Arc::new(gateway);
     reconcile(store, &clock).await;
     tokio::spawn(Arc::clone(&gateway.directory).watch());
-    tokio::spawn(keep_reconciling(store.clone(), clock));
+    tokio::spawn(keep_house(Arc::clone(&gateway), store.clone(), clock));
     let bounds = Bounds {
         per_ip: server.connections_per_ip,
         in_all: server.max_connections,
@@ -241,9 +241,11 @@ async fn reconcile(store: &Store, clock: &Clock) {
     }
 }
 
-async fn keep_reconciling(store: Store, clock: Clock) {
+/// What must be done now and then, whatever the requests do.
+async fn keep_house(gateway: Arc<Gateway>, store: Store, clock: Clock) {
     loop {
-        tokio::time::sleep(RECONCILE_EVERY).await;
+        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
+        gateway.sweep();
         // Calls longer than a lease are under way as long as this process says so.
         store.ledger().renew_lease(clock.now_us());
         reconcile(&store, &clock).await;

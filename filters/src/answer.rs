@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use weir_config::Retry;
 use weir_wire::errors::{self, UpstreamError};
 
@@ -13,123 +13,124 @@ use crate::counters::{Lease, Remaining};
 use crate::plan::Target;
 use crate::provider::{KeyOwner, UpstreamKey};
 use crate::refusal::{Fault, Told};
-use crate::sink::{Relayed, ReplyHead};
+use crate::sink::{Headers, ReplyHead};
+
+/// A media type of our own answers.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+static PROVIDER: HeaderName = HeaderName::from_static("x-weir-provider");
+static MODEL: HeaderName = HeaderName::from_static("x-weir-model");
+static ATTEMPTS: HeaderName = HeaderName::from_static("x-weir-attempts");
+static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
+static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
+static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
+static RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+static UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
 /// A whole answer of a provider that is not a success.
 pub(crate) struct Answer {
     pub status: u16,
-    pub content_type: Option<String>,
     pub headers: HeaderMap,
     pub body: Bytes,
     pub provider: Arc<str>,
-    pub model: Arc<str>,
+    /// Which target gave it.
+    pub served: Headers,
 }
 
 impl Answer {
     /// The answer as the client gets it: the provider's status and body; a body that is no JSON is wrapped in an error.
-    pub(crate) fn relay(self, attempts: u32) -> (ReplyHead, Option<Relayed>, Bytes) {
-        let is_json = self
-            .content_type
-            .as_deref()
-            .is_some_and(|it| it.contains("json"))
+    pub(crate) fn relay(self) -> (ReplyHead, Bytes) {
+        let content_type = self.headers.get(http::header::CONTENT_TYPE);
+        let is_json = content_type
+            .is_some_and(|it| it.as_bytes().windows(4).any(|it| it == b"json"))
             && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok();
         let body = if is_json {
             self.body
         } else {
-            let provider = Arc::clone(&self.provider);
-            let mut told = Fault::Status {
-                provider,
+            let told = Fault::Status {
+                provider: self.provider,
                 status: self.status,
             }
             .told();
-            told.status = self.status;
             Bytes::from(told.to_json())
         };
+        let mut headers = self.served;
+        relay_headers(&self.headers, true, &mut headers);
         let head = ReplyHead {
             status: self.status,
-            content_type: Arc::from("application/json"),
-            headers: served_headers(&self.provider, &self.model, attempts),
+            content_type: JSON,
+            headers,
         };
-        (head, Some(relayed(&self.headers, true)), body)
+        (head, body)
     }
 }
 
 /// The error reply where no provider's own answer is at hand.
-pub(crate) fn error_reply(
-    told: &Told,
-    attempts: u32,
-    lease: &Lease,
-) -> (ReplyHead, Option<Relayed>, Bytes) {
+pub(crate) fn error_reply(told: &Told, attempts: u32, lease: &Lease) -> (ReplyHead, Bytes) {
     let mut headers = rate_headers(lease);
-    headers.push(("x-weir-attempts", attempts.to_string()));
+    headers.push((ATTEMPTS.clone(), HeaderValue::from(attempts)));
     if let Some(delay) = told.retry_after {
-        headers.push(("retry-after", retry_after_s(delay).to_string()));
+        push_retry_after(delay, &mut headers);
     }
     let head = ReplyHead {
         status: told.status,
-        content_type: Arc::from("application/json"),
+        content_type: JSON,
         headers,
     };
-    (head, None, Bytes::from(told.to_json()))
+    (head, Bytes::from(told.to_json()))
 }
 
-/// Whole seconds for `Retry-After`, rounded up so that nobody comes back too early.
-pub fn retry_after_s(delay: Duration) -> u64 {
-    delay
-        .as_millis()
-        .div_ceil(1_000)
-        .try_into()
-        .unwrap_or(u64::MAX)
+/// `Retry-After` in whole seconds, rounded up so that nobody comes back too early, and OpenAI's finer form of it.
+pub fn push_retry_after(delay: Duration, headers: &mut Headers) {
+    let whole_s = u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+    let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    headers.push((http::header::RETRY_AFTER, HeaderValue::from(whole_s)));
+    headers.push((RETRY_AFTER_MS.clone(), HeaderValue::from(ms)));
 }
 
 /// Which model and provider served, and in how many attempts.
-pub(crate) fn served_headers(
-    provider: &str,
-    model: &str,
-    attempts: u32,
-) -> Vec<(&'static str, String)> {
-    vec![
-        ("x-weir-provider", provider.to_owned()),
-        ("x-weir-model", model.to_owned()),
-        ("x-weir-attempts", attempts.to_string()),
-    ]
+pub(crate) fn push_served(target: &Target, attempts: u32, headers: &mut Headers) {
+    headers.push((PROVIDER.clone(), target.provider_header.clone()));
+    headers.push((MODEL.clone(), target.model_header.clone()));
+    headers.push((ATTEMPTS.clone(), HeaderValue::from(attempts)));
 }
 
 /// The caller's own limits in OpenAI's headers (API reference, "Rate limits in headers"); empty where none is set.
-pub fn rate_headers(lease: &Lease) -> Vec<(&'static str, String)> {
-    lease.remaining().map(told_rate).unwrap_or_default()
+pub fn rate_headers(lease: &Lease) -> Headers {
+    // Room for what the provider's headers and ours add, so that the list is allocated once.
+    let mut headers = Headers::with_capacity(12);
+    if let Some(rate) = lease.remaining() {
+        push_rate(rate, &mut headers);
+    }
+    headers
 }
 
 /// What remains of a rate, in OpenAI's headers.
-pub fn told_rate(rate: Remaining) -> Vec<(&'static str, String)> {
-    vec![
-        ("x-ratelimit-limit-requests", rate.limit.to_string()),
-        ("x-ratelimit-remaining-requests", rate.remaining.to_string()),
-        (
-            "x-ratelimit-reset-requests",
-            format!("{:.3}s", rate.reset.as_secs_f64()),
-        ),
-    ]
+pub fn push_rate(rate: Remaining, headers: &mut Headers) {
+    headers.push((LIMIT.clone(), HeaderValue::from(rate.limit)));
+    headers.push((REMAINING.clone(), HeaderValue::from(rate.remaining)));
+    let ms = rate.reset.as_millis();
+    let reset = format!("{}.{:03}s", ms / 1_000, ms % 1_000);
+    if let Ok(reset) = HeaderValue::try_from(reset) {
+        headers.push((RESET.clone(), reset));
+    }
 }
 
 /// The provider's headers that may reach a client. Its rate limits are the caller's business where it refused, or where
 /// we tell none of our own.
-pub(crate) fn relayed(headers: &HeaderMap, with_rate_limits: bool) -> Relayed {
+pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut Headers) {
     let is_allowed = |name: &str| {
         matches!(name, "retry-after" | "retry-after-ms" | "x-should-retry")
             || name.starts_with("openai-")
             || (with_rate_limits && name.starts_with("x-ratelimit-"))
     };
-    let mut kept = Vec::new();
-    for (name, value) in headers {
+    for (name, value) in from {
         if is_allowed(name.as_str()) {
-            kept.push((name.clone(), value.clone()));
+            to.push((name.clone(), value.clone()));
         } else if name == "x-request-id" {
-            let name = http::HeaderName::from_static("x-upstream-request-id");
-            kept.push((name, value.clone()));
+            to.push((UPSTREAM_REQUEST_ID.clone(), value.clone()));
         }
     }
-    Relayed { headers: kept }
 }
 
 /// What a status that is no success means: a failure that another key or target may heal, or the caller's own affair
@@ -241,7 +242,8 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
         }
         let names = |with_rate_limits| -> Vec<String> {
-            let kept = relayed(&headers, with_rate_limits).headers;
+            let mut kept = Headers::new();
+            relay_headers(&headers, with_rate_limits, &mut kept);
             let mut names: Vec<_> = kept.iter().map(|(name, _)| name.to_string()).collect();
             names.sort();
             names
@@ -259,7 +261,11 @@ mod tests {
 
     #[test]
     fn retry_after_rounds_up() {
-        assert_eq!(retry_after_s(Duration::from_millis(1)), 1);
-        assert_eq!(retry_after_s(Duration::from_millis(2_000)), 2);
+        for (ms, whole_s) in [(1, 1), (2_000, 2), (2_001, 3)] {
+            let mut headers = Headers::new();
+            push_retry_after(Duration::from_millis(ms), &mut headers);
+            assert_eq!(headers[0].1, HeaderValue::from(whole_s));
+            assert_eq!(headers[1].1, HeaderValue::from(ms));
+        }
     }
 }

@@ -105,7 +105,7 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
     );
     let early_head = ask.head.stream.then(|| ReplyHead {
         status: 200,
-        content_type: Arc::from(EVENT_STREAM),
+        content_type: EVENT_STREAM,
         headers: answer::rate_headers(ask.admitted.lease()),
     });
     let mut run = Run {
@@ -281,12 +281,12 @@ impl<S: Sink> Run<'_, S> {
         }
         let attempts = self.tally.attempts();
         let ask = &self.held.planned.allowed.ask;
-        let (head, relayed, body) = match failure.answer {
-            Some(answer) => answer.relay(attempts),
+        let (head, body) = match failure.answer {
+            Some(answer) => answer.relay(),
             None => answer::error_reply(&told, attempts, ask.admitted.lease()),
         };
         let status = head.status;
-        match self.delivery.reply(head, relayed, body).await {
+        match self.delivery.reply(head, body).await {
             Ok(()) => failed(status, told.side),
             Err(_) => cancelled(),
         }

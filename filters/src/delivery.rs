@@ -5,14 +5,17 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, Sleep};
+use http::HeaderValue;
+use pingora_timeout::fast_timeout::fast_sleep;
+use tokio::time::Instant;
 
-use crate::sink::{Gone, Relayed, ReplyHead, Sink};
+use crate::sink::{Gone, ReplyHead, Sink};
 
 /// The comment that keeps a silent stream alive. Not `: ping`, which one client takes for the end of its batch.
 const KEEPALIVE: &[u8] = b": keepalive\n\n";
 /// The media type of an event stream.
-pub(crate) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+pub(crate) const EVENT_STREAM: HeaderValue =
+    HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// Why waiting ended without what was waited for.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +47,8 @@ pub(crate) struct Delivery<'a, S> {
     streamed: bool,
     pace: Pace,
     started: Instant,
-    total: Pin<Box<Sleep>>,
+    /// Pingora's shared timers: one of the runtime's own for each call would cost a lock at its start and its end.
+    total: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     begun: bool,
     next_tick: Option<Instant>,
     /// The head of an early commit, made when the call began.
@@ -65,7 +69,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
             streamed,
             pace,
             started,
-            total: Box::pin(tokio::time::sleep(total)),
+            total: Box::pin(fast_sleep(total)),
             begun: false,
             next_tick: streamed.then(|| started + pace.early_commit),
             early_head,
@@ -100,35 +104,26 @@ impl<'a, S: Sink> Delivery<'a, S> {
         if !self.begun
             && let Some(head) = self.early_head.take()
         {
-            self.sink.begin(head, None).await?;
+            self.sink.begin(head).await?;
             self.begun = true;
         }
         self.write(Bytes::from_static(KEEPALIVE)).await
     }
 
     /// A whole answer. Where the head has left already the caller must not come here.
-    pub(crate) async fn reply(
-        &mut self,
-        head: ReplyHead,
-        relayed: Option<Relayed>,
-        body: Bytes,
-    ) -> Result<(), Gone> {
+    pub(crate) async fn reply(&mut self, head: ReplyHead, body: Bytes) -> Result<(), Gone> {
         self.begun = true;
-        self.sink.reply(head, relayed, body).await
+        self.sink.reply(head, body).await
     }
 
     /// Commits a streamed answer; does nothing where an early commit did so.
-    pub(crate) async fn begin(
-        &mut self,
-        head: ReplyHead,
-        relayed: Option<Relayed>,
-    ) -> Result<(), Gone> {
+    pub(crate) async fn begin(&mut self, head: ReplyHead) -> Result<(), Gone> {
         if self.begun {
             return Ok(());
         }
         self.begun = true;
         self.early_head = None;
-        self.sink.begin(head, relayed).await
+        self.sink.begin(head).await
     }
 
     /// Writes a piece and puts the next keep-alive off.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use weir_store::EndKind;
 use weir_wire::body::{self, Edit};
 use weir_wire::chat_reply;
@@ -134,9 +135,9 @@ impl<S: Sink> Run<'_, S> {
         let turn = self.tally.attempts() as usize - 1;
         let gateway = self.gateway;
         let connect = async {
-            let peer = upstream.peer(&gateway.clock, turn).await;
-            let peer = peer.map_err(|_| LinkError::Connect("its host does not resolve"))?;
-            gateway.connectors.send(&peer, head, body, fresh).await
+            let address = upstream.address(&gateway.clock, turn).await;
+            let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
+            gateway.connectors.send(&address, head, body, fresh).await
         };
         let sent = self.delivery.wait(connect).await?;
         sent.map_err(|error| self.link_failure(target, &error))
@@ -151,38 +152,37 @@ impl<S: Sink> Run<'_, S> {
             return Err(self.broken(target, "its answer has no head"));
         };
         let status = head.status.as_u16();
-        let headers = head.headers.clone();
-        if let Some(id) = headers.get("x-request-id").and_then(|it| it.to_str().ok()) {
-            self.tally.set_upstream_id(id);
+        if let Some(id) = head.headers.get("x-request-id") {
+            self.tally.set_upstream_id(id.to_str().unwrap_or_default());
         }
-        let content_type = headers.get(http::header::CONTENT_TYPE);
-        let content_type = content_type
-            .and_then(|it| it.to_str().ok())
-            .map(str::to_owned);
-        let is_stream = content_type
-            .as_deref()
-            .is_some_and(|it| it.trim_start().starts_with("text/event-stream"));
-        if status == 200 && is_stream {
-            return self.stream(attempt, link, &headers).await;
+        if status >= 300 {
+            let headers = head.headers.clone();
+            return self.refused(attempt, link, status, headers).await;
         }
-        let bound = if status >= 300 {
-            ERROR_MAX_BYTES
-        } else {
-            REPLY_MAX_BYTES
-        };
-        let body = self.collect(target, link, bound).await?;
-        let answer = Answer {
+        let content_type = head.headers.get(http::header::CONTENT_TYPE).cloned();
+        let is_stream = content_type.as_ref().is_some_and(|it| {
+            it.as_bytes()
+                .trim_ascii_start()
+                .starts_with(b"text/event-stream")
+        });
+        let lease = self.held.planned.allowed.ask.admitted.lease();
+        let mut headers = answer::rate_headers(lease);
+        let is_limited = !headers.is_empty();
+        answer::relay_headers(&head.headers, !is_limited, &mut headers);
+        answer::push_served(target, self.tally.attempts(), &mut headers);
+        let head = ReplyHead {
             status,
-            content_type,
+            content_type: content_type.filter(|_| !is_stream).unwrap_or(if is_stream {
+                EVENT_STREAM
+            } else {
+                answer::JSON
+            }),
             headers,
-            body,
-            provider: Arc::clone(&target.upstream.name),
-            model: Arc::clone(&target.model),
         };
-        if (200..300).contains(&status) {
-            self.whole(attempt, answer).await
+        if is_stream {
+            self.stream(attempt, link, head).await
         } else {
-            self.refused(attempt, answer).await
+            self.whole(attempt, link, head).await
         }
     }
 
@@ -216,47 +216,39 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// A success that is not a stream: relayed untouched, its usage read.
-    async fn whole(&mut self, attempt: &Attempt<'_>, answer: Answer) -> Result<Finish, Stop> {
+    async fn whole(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+        head: ReplyHead,
+    ) -> Result<Finish, Stop> {
         let target = attempt.target;
-        let Some(reply) = chat_reply::inspect(&answer.body) else {
+        let body = self.collect(target, link, REPLY_MAX_BYTES).await?;
+        let Some(reply) = chat_reply::inspect(&body) else {
             return Err(self.broken(target, "its answer is not JSON"));
         };
         if let Some(error) = reply.error {
             return Err(self.reported(target, &error));
         }
-        let ask = &self.held.planned.allowed.ask;
         match &reply.usage {
             Some(usage) => self.tally.used(target, usage),
             None => {
-                let input = estimate::tokens_of_bytes(ask.body.len() as u64);
+                let asked = &self.held.planned.allowed.ask.body;
+                let input = estimate::tokens_of_bytes(asked.len() as u64);
                 let output = estimate::tokens_of_bytes(reply.output_bytes);
                 self.tally.used_about(target, input, output);
             }
         }
         self.progress = Progress::Idle;
-        let own_rates = answer::rate_headers(ask.admitted.lease());
-        let relayed = answer::relayed(&answer.headers, own_rates.is_empty());
-        let mut headers = own_rates;
-        headers.extend(answer::served_headers(
-            &answer.provider,
-            &answer.model,
-            self.tally.attempts(),
-        ));
         self.tally.first_output();
-        let head = ReplyHead {
-            status: answer.status,
-            content_type: answer
-                .content_type
-                .map_or_else(|| Arc::from("application/json"), Arc::from),
-            headers,
-        };
         if self.delivery.is_begun() {
             // Committed early as a stream, and then the provider answered whole: its body as one event is the best that
             // is left to do, and it is what the client's parser can read.
-            return self.whole_as_event(&answer.body).await;
+            return self.whole_as_event(&body).await;
         }
-        let sent = self.delivery.reply(head, Some(relayed), answer.body).await;
-        Ok(done_unless(sent.is_err(), 200))
+        let status = head.status;
+        let sent = self.delivery.reply(head, body).await;
+        Ok(done_unless(sent.is_err(), status))
     }
 
     async fn whole_as_event(&mut self, body: &[u8]) -> Result<Finish, Stop> {
@@ -270,30 +262,45 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// An answer that is no success: a failure to be mended elsewhere, or the caller's own affair.
-    async fn refused(&mut self, attempt: &Attempt<'_>, answer: Answer) -> Result<Finish, Stop> {
+    async fn refused(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+        status: u16,
+        headers: HeaderMap,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let body = self.collect(target, link, ERROR_MAX_BYTES).await?;
         // The provider said no: there is nothing to bill.
         self.progress = Progress::Idle;
+        let mut served = Vec::new();
+        answer::push_served(target, self.tally.attempts(), &mut served);
+        let answer = Answer {
+            status,
+            headers,
+            body,
+            provider: Arc::clone(&target.upstream.name),
+            served,
+        };
         let retry = &self.held.planned.routes.settings.retry;
         let now_ms = self.gateway.clock.now_ms();
-        let answer = match answer::judge(answer, attempt.target, attempt.key, retry, now_ms) {
+        let answer = match answer::judge(answer, target, attempt.key, retry, now_ms) {
             Ok(failure) => return Err(Stop::Failed(Box::new(failure))),
             Err(answer) => *answer,
         };
-        let side = if answer.status < 500 {
+        let side = if status < 500 {
             Side::Caller
         } else {
             Side::Provider
         };
-        let status = answer.status;
         if self.delivery.is_begun() {
             let provider = Arc::clone(&answer.provider);
-            self.delivery
-                .fail(Fault::Status { provider, status }.told().to_event())
-                .await;
+            let told = Fault::Status { provider, status }.told();
+            self.delivery.fail(told.to_event()).await;
             return Ok(failed(status, side));
         }
-        let (head, relayed, body) = answer.relay(self.tally.attempts());
-        match self.delivery.reply(head, relayed, body).await {
+        let (head, body) = answer.relay();
+        match self.delivery.reply(head, body).await {
             Ok(()) => Ok(failed(status, side)),
             Err(_) => Ok(cancelled()),
         }
@@ -304,13 +311,12 @@ impl<S: Sink> Run<'_, S> {
         &mut self,
         attempt: &Attempt<'_>,
         link: &mut Link,
-        headers: &http::HeaderMap,
+        head: ReplyHead,
     ) -> Result<Finish, Stop> {
         let rules = StreamRules {
             strip_usage: attempt.strip_usage,
         };
         self.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
-        let head = self.stream_head(attempt.target, headers);
         let mut held: Option<Opening> = Some(Opening {
             head: Some(head),
             pieces: Vec::new(),
@@ -437,34 +443,13 @@ impl<S: Sink> Run<'_, S> {
         let Some(mut opening) = held.take() else {
             return Ok(());
         };
-        if let Some((head, relayed)) = opening.head.take() {
-            self.delivery.begin(head, Some(relayed)).await?;
+        if let Some(head) = opening.head.take() {
+            self.delivery.begin(head).await?;
         }
         self.tally.first_output();
         opening.pieces.append(out);
         *out = opening.pieces;
         Ok(())
-    }
-
-    fn stream_head(
-        &self,
-        target: &Target,
-        headers: &http::HeaderMap,
-    ) -> (ReplyHead, crate::sink::Relayed) {
-        let lease = self.held.planned.allowed.ask.admitted.lease();
-        let mut own = answer::rate_headers(lease);
-        let relayed = answer::relayed(headers, own.is_empty());
-        own.extend(answer::served_headers(
-            &target.upstream.name,
-            &target.model,
-            self.tally.attempts(),
-        ));
-        let head = ReplyHead {
-            status: 200,
-            content_type: Arc::from(EVENT_STREAM),
-            headers: own,
-        };
-        (head, relayed)
     }
 
     /// The stream ended in an error event, or ended without having finished.
@@ -581,7 +566,7 @@ impl<S: Sink> Run<'_, S> {
 
 /// The start of a stream, held back until it is known to be real.
 struct Opening {
-    head: Option<(ReplyHead, crate::sink::Relayed)>,
+    head: Option<ReplyHead>,
     pieces: Vec<Bytes>,
     bytes: usize,
 }

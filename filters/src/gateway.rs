@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 use weir_config::Settings;
 use weir_store::{Ledger, Sealer, Store, StoreError};
 
@@ -19,6 +20,7 @@ use crate::clock::{CallIds, Clock};
 use crate::counters::{Counters, LocalCounters, Quotas};
 use crate::directory::{DefaultQuotas, Directory};
 use crate::health::Switchboard;
+use crate::identify::Credential;
 use crate::link::Connectors;
 use crate::metrics::{Levels, Metrics};
 use crate::refusal::Refusal;
@@ -161,6 +163,11 @@ impl Gateway {
         self.routes.store(Arc::new(routes));
     }
 
+    /// Lets go of what nobody used for a while; called now and then.
+    pub fn sweep(&self) {
+        self.connectors.sweep();
+    }
+
     /// Tells the readiness page that the process is stopping.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
@@ -185,10 +192,10 @@ impl Gateway {
     pub async fn carry<C: Client>(
         &self,
         inbound: Inbound,
-        headers: &HeaderMap,
+        credential: Option<&Credential>,
         client: &mut C,
     ) -> Result<(), Refusal> {
-        let caller = identify::identify(&self.directory, &self.clock, headers).await?;
+        let caller = identify::identify(&self.directory, &self.clock, credential).await?;
         let admitted = admit::admit(&*self.counters, caller).await?;
         let routes = self.routes();
         let body = client.read_body().await?;
@@ -203,14 +210,14 @@ impl Gateway {
 
     /// The names a caller can use now, for `GET /v1/models`. Takes no request from the caller's limits, so that a
     /// client's model menu cannot use them up.
-    pub async fn models(&self, headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
-        let caller = identify::identify(&self.directory, &self.clock, headers).await?;
+    pub async fn models(&self, credential: Option<&Credential>) -> Result<Vec<String>, Refusal> {
+        let caller = identify::identify(&self.directory, &self.clock, credential).await?;
         Ok(self.routes().names_for(caller.known.holder()))
     }
 
     /// Whether a caller can use a name, for `GET /v1/models/{id}`.
-    pub async fn model(&self, headers: &HeaderMap, name: &str) -> Result<(), Refusal> {
-        let caller = identify::identify(&self.directory, &self.clock, headers).await?;
+    pub async fn model(&self, credential: Option<&Credential>, name: &str) -> Result<(), Refusal> {
+        let caller = identify::identify(&self.directory, &self.clock, credential).await?;
         let routes = self.routes();
         if routes.is_usable(caller.known.holder(), name) {
             return Ok(());
@@ -232,7 +239,7 @@ impl Gateway {
 
 impl Inbound {
     /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
-    pub fn new(gateway: &Gateway, endpoint: Endpoint, headers: &HeaderMap) -> Self {
+    pub fn new(gateway: &Gateway, call_id: Uuid, endpoint: Endpoint, headers: &HeaderMap) -> Self {
         let started_at_us = gateway.clock.now_us();
         let forwarded = crate::inject::FORWARDED
             .into_iter()
@@ -240,7 +247,7 @@ impl Inbound {
             .collect();
         Self {
             endpoint,
-            call_id: gateway.ids.next(gateway.clock.now_ms()),
+            call_id,
             started_at_us,
             encoding: read::encoding(headers),
             forwarded,

@@ -27,13 +27,23 @@ pub enum IdentifyError {
     Unavailable,
 }
 
+/// The credential a request presented. It has neither `Debug` nor `Display`.
+pub struct Credential(String);
+
+impl Credential {
+    /// The credential in a request's headers, whichever of them it is in.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        credential(headers).map(|text| Self(text.to_owned()))
+    }
+}
+
 /// Finds the caller behind a request's credential.
 pub async fn identify(
     directory: &Arc<Directory>,
     clock: &Clock,
-    headers: &HeaderMap,
+    credential: Option<&Credential>,
 ) -> Result<Caller, IdentifyError> {
-    let presented = credential(headers).ok_or(IdentifyError::Missing)?;
+    let Credential(presented) = credential.ok_or(IdentifyError::Missing)?;
     let token = weir_store::parse_token(presented).ok_or(IdentifyError::Invalid)?;
     let known = directory
         .find(token.public_id)

@@ -18,6 +18,7 @@ mod exchange;
 pub mod gateway;
 pub mod health;
 pub mod identify;
+mod idle_pool;
 pub mod inject;
 pub mod link;
 pub mod metrics;

@@ -10,13 +10,14 @@ use pingora::connectors::{ConnectorOptions, TransportConnector};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::{HttpSession as Http1, http_req_header_to_wire};
-use pingora::upstreams::peer::{HttpPeer, Peer};
 use pingora::{Error, ErrorType};
 use tokio::io::AsyncWriteExt;
 
 use crate::demo::Demo;
+use crate::idle_pool::IdlePool;
+use crate::provider::{Address, POOL_IDLE};
 
-/// Idle connections to all providers together.
+/// Idle connections over TLS to all providers together.
 const POOL_CONNECTIONS: usize = 4_096;
 /// Bodies up to this many bytes leave in the same write as the head.
 const ONE_WRITE_BYTES: usize = 64 * 1024;
@@ -24,13 +25,15 @@ const ONE_WRITE_BYTES: usize = 64 * 1024;
 /// The connections to providers.
 pub struct Connectors {
     plain: TransportConnector,
+    idle: IdlePool,
     secure: Connector,
 }
 
 impl Default for Connectors {
     fn default() -> Self {
         Self {
-            plain: TransportConnector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
+            plain: TransportConnector::new(None),
+            idle: IdlePool::new(POOL_IDLE),
             secure: Connector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
         }
     }
@@ -61,7 +64,7 @@ pub(crate) enum Link {
 
 pub(crate) struct NetworkLink {
     session: Option<HttpSession>,
-    peer: Arc<HttpPeer>,
+    address: Arc<Address>,
     is_plain: bool,
     reused: bool,
     answered: bool,
@@ -72,35 +75,47 @@ pub(crate) struct NetworkLink {
 }
 
 impl Connectors {
+    /// Closes connections that have been idle for too long.
+    pub(crate) fn sweep(&self) {
+        self.idle.sweep();
+    }
+
     /// Connects or reuses a connection, and sends the request. `fresh` asks for a new connection.
     pub(crate) async fn send(
         &self,
-        peer: &Arc<HttpPeer>,
+        address: &Arc<Address>,
         head: Box<RequestHeader>,
         body: Bytes,
         fresh: bool,
     ) -> Result<Link, LinkError> {
-        let link = if peer.is_tls() {
-            self.send_secure(peer, head, body).await?
+        let link = if address.peer.is_tls() {
+            self.send_secure(address, head, body).await?
         } else {
-            self.send_plain(peer, &head, &body, fresh).await?
+            self.send_plain(address, &head, &body, fresh).await?
         };
         Ok(Link::Network(Box::new(link)))
     }
 
     async fn send_plain(
         &self,
-        peer: &Arc<HttpPeer>,
+        address: &Arc<Address>,
         head: &RequestHeader,
         body: &Bytes,
         fresh: bool,
     ) -> Result<NetworkLink, LinkError> {
-        let connected = if fresh {
-            self.plain.new_stream(&**peer).await.map(|it| (it, false))
+        let pooled = if fresh {
+            None
         } else {
-            self.plain.get_stream(&**peer).await
+            self.idle.take(address.key)
         };
-        let (mut stream, reused) = connected.map_err(|error| connect_error(&error))?;
+        let reused = pooled.is_some();
+        let mut stream = match pooled {
+            Some(stream) => stream,
+            None => {
+                let made = self.plain.new_stream(&address.peer).await;
+                made.map_err(|error| connect_error(&error))?
+            }
+        };
         let mut wire =
             http_req_header_to_wire(head).ok_or(LinkError::Broken("bad request head"))?;
         let sending = async {
@@ -113,12 +128,12 @@ impl Connectors {
             }
             stream.flush().await
         };
-        let limit = peer.options.write_timeout.unwrap_or(Duration::MAX);
+        let limit = address.peer.options.write_timeout.unwrap_or(Duration::MAX);
         let sent = tokio::time::timeout(limit, sending).await;
-        let session = Http1::new_with_options(stream, &**peer);
+        let session = Http1::new_with_options(stream, &address.peer);
         Ok(NetworkLink {
             session: Some(HttpSession::H1(session)),
-            peer: Arc::clone(peer),
+            address: Arc::clone(address),
             is_plain: true,
             reused,
             answered: false,
@@ -129,16 +144,16 @@ impl Connectors {
 
     async fn send_secure(
         &self,
-        peer: &Arc<HttpPeer>,
+        address: &Arc<Address>,
         head: Box<RequestHeader>,
         body: Bytes,
     ) -> Result<NetworkLink, LinkError> {
         let (mut session, reused) = self
             .secure
-            .get_http_session(&**peer)
+            .get_http_session(&address.peer)
             .await
             .map_err(|error| connect_error(&error))?;
-        session.set_write_timeout(peer.options.write_timeout);
+        session.set_write_timeout(address.peer.options.write_timeout);
         let sent = async {
             session.write_request_header(head).await?;
             session.write_request_body(body, true).await?;
@@ -147,7 +162,7 @@ impl Connectors {
         .await;
         Ok(NetworkLink {
             session: Some(session),
-            peer: Arc::clone(peer),
+            address: Arc::clone(address),
             is_plain: false,
             reused,
             answered: false,
@@ -168,15 +183,13 @@ impl Connectors {
             HttpSession::H1(mut session) if link.is_plain => {
                 session.respect_keepalive();
                 if let Some(stream) = session.reuse().await {
-                    let idle = link.peer.options.idle_timeout;
-                    self.plain
-                        .release_stream(stream, link.peer.reuse_hash(), idle);
+                    self.idle.put(link.address.key, stream);
                 }
             }
             session => {
-                let idle = link.peer.options.idle_timeout;
+                let idle = Some(POOL_IDLE);
                 self.secure
-                    .release_http_session(session, &*link.peer, idle)
+                    .release_http_session(session, &link.address.peer, idle)
                     .await;
             }
         }
@@ -195,7 +208,7 @@ impl Connectors {
             }
             // The slot on the shared connection is counted: it must be given back even so.
             self.secure
-                .release_http_session(session, &*link.peer, None)
+                .release_http_session(session, &link.address.peer, None)
                 .await;
         }
     }

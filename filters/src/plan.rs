@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::HeaderValue;
 use thiserror::Error;
 use weir_config::{OperatorKeys, Price};
 use weir_store::OpenKey;
@@ -32,6 +33,9 @@ pub struct Target {
     pub price: Option<Price>,
     pub(crate) keys: Vec<Arc<UpstreamKey>>,
     pub(crate) switch: Arc<Switch>,
+    /// The names as the client is told them.
+    pub(crate) provider_header: HeaderValue,
+    pub(crate) model_header: HeaderValue,
     turn: AtomicUsize,
 }
 
@@ -194,9 +198,16 @@ fn target(
         switch: routes.switchboard.switch(format!("target:{name}")),
         keys,
         turn: AtomicUsize::new(0),
+        provider_header: as_header(&candidate.upstream.name),
+        model_header: as_header(&candidate.model),
         upstream: candidate.upstream,
         model: candidate.model,
     }
+}
+
+/// A name in a header; one that cannot stand there is left out rather than refused.
+fn as_header(name: &str) -> HeaderValue {
+    HeaderValue::from_str(name).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The caller's own keys for the provider; where there are none, the operator's if the policy lets this caller use them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Peer};
 use thiserror::Error;
 use weir_config::{Auth, Provider, Settings};
 
@@ -22,7 +22,7 @@ const H2_STREAMS_PER_CONNECTION: usize = 100;
 /// How often an idle HTTP/2 connection is pinged, so that a dead one is found before a request is.
 const H2_PING: Duration = Duration::from_secs(20);
 /// How long an idle connection to a provider is kept.
-const POOL_IDLE: Duration = Duration::from_secs(50);
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Whose provider key it is; the answer to "who must mend it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,14 +101,22 @@ pub struct Upstream {
     /// The operator's keys.
     pub operator_keys: Vec<Arc<UpstreamKey>>,
     /// The value of the `Host` header.
-    pub host: String,
+    pub host: HeaderValue,
     settings: Arc<Settings>,
     peers: ArcSwapOption<Peers>,
 }
 
+/// One address of a provider.
+pub struct Address {
+    /// How Pingora connects to it.
+    pub peer: HttpPeer,
+    /// Equal for connections that may stand in for each other.
+    pub key: u64,
+}
+
 /// The peers of one resolution, in the resolver's order.
 pub struct Peers {
-    list: Vec<Arc<HttpPeer>>,
+    list: Vec<Arc<Address>>,
     until_us: i64,
 }
 
@@ -137,7 +145,7 @@ impl Upstream {
         }
         Some(Self {
             name: Arc::from(name),
-            host: host_header(provider),
+            host: HeaderValue::try_from(provider.base_url.authority()).ok()?,
             operator_keys,
             settings: Arc::clone(settings),
             peers: ArcSwapOption::empty(),
@@ -155,8 +163,8 @@ impl Upstream {
         self.provider().kind == weir_config::ProviderKind::Demo
     }
 
-    /// The peer to talk to. After a failed connect `turn` moves on to the next address.
-    pub async fn peer(&self, clock: &Clock, turn: usize) -> Result<Arc<HttpPeer>, ResolveError> {
+    /// The address to talk to. After a failed connect `turn` moves on to the next address.
+    pub async fn address(&self, clock: &Clock, turn: usize) -> Result<Arc<Address>, ResolveError> {
         let now_us = clock.now_us();
         if let Some(peers) = self.peers.load().as_ref()
             && now_us < peers.until_us
@@ -185,13 +193,13 @@ impl Upstream {
     }
 
     /// The peers of a fresh look-up; `None` where it failed. Never an empty list.
-    async fn resolve(&self) -> Option<Vec<Arc<HttpPeer>>> {
+    async fn resolve(&self) -> Option<Vec<Arc<Address>>> {
         let base = &self.provider().base_url;
         if let Some(path) = &base.unix_socket {
             let peer = HttpPeer::new_uds(&path.to_string_lossy(), base.tls, base.host.clone());
             return peer
                 .ok()
-                .map(|peer| vec![Arc::new(self.with_options(peer))]);
+                .map(|peer| vec![self.with_options(peer)]);
         }
         let looked_up = tokio::net::lookup_host((base.host.as_str(), base.port));
         let found = tokio::time::timeout(RESOLVE_TIMEOUT, looked_up).await;
@@ -199,13 +207,13 @@ impl Upstream {
         (!list.is_empty()).then_some(list)
     }
 
-    fn peer_at(&self, address: SocketAddr) -> Arc<HttpPeer> {
+    fn peer_at(&self, address: SocketAddr) -> Arc<Address> {
         let base = &self.provider().base_url;
         let peer = HttpPeer::new(address, base.tls, base.host.clone());
-        Arc::new(self.with_options(peer))
+        self.with_options(peer)
     }
 
-    fn with_options(&self, mut peer: HttpPeer) -> HttpPeer {
+    fn with_options(&self, mut peer: HttpPeer) -> Arc<Address> {
         let timeouts = &self.provider().timeouts;
         let options = &mut peer.options;
         let connect = Duration::from_millis(timeouts.connect_ms);
@@ -218,21 +226,9 @@ impl Upstream {
             options.max_h2_streams = H2_STREAMS_PER_CONNECTION;
             options.h2_ping_interval = Some(H2_PING);
         }
-        peer
-    }
-}
-
-fn host_header(provider: &Provider) -> String {
-    let base = &provider.base_url;
-    let host = if base.host.contains(':') {
-        format!("[{}]", base.host)
-    } else {
-        base.host.clone()
-    };
-    let default_port = if base.tls { 443 } else { 80 };
-    if base.port == default_port {
-        host
-    } else {
-        format!("{host}:{}", base.port)
+        Arc::new(Address {
+            key: peer.reuse_hash(),
+            peer,
+        })
     }
 }

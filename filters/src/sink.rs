@@ -1,9 +1,9 @@
 //! Where an answer goes. The door implements it over a client's session; a background call will over a stored log.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use thiserror::Error;
 
 /// The owner of the call is gone: nothing can be written any more.
@@ -11,20 +11,17 @@ use thiserror::Error;
 #[error("the client is gone")]
 pub struct Gone;
 
+/// Names and values of an answer's headers, in order.
+pub type Headers = Vec<(HeaderName, HeaderValue)>;
+
 /// The head of an answer.
 pub struct ReplyHead {
     /// The HTTP status.
     pub status: u16,
     /// The media type of the body.
-    pub content_type: Arc<str>,
-    /// Further headers; names in lower case.
-    pub headers: Vec<(&'static str, String)>,
-}
-
-/// Headers whose names come from the provider rather than from us.
-pub struct Relayed {
-    /// The provider's headers that may reach the client, in the provider's order.
-    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    pub content_type: HeaderValue,
+    /// Further headers: ours, and those of the provider that may reach the client.
+    pub headers: Headers,
 }
 
 /// Takes one answer: either whole, or begun and then piece by piece.
@@ -33,16 +30,11 @@ pub trait Sink: Send {
     fn reply(
         &mut self,
         head: ReplyHead,
-        relayed: Option<Relayed>,
         body: Bytes,
     ) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Begins an answer of unknown length.
-    fn begin(
-        &mut self,
-        head: ReplyHead,
-        relayed: Option<Relayed>,
-    ) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn begin(&mut self, head: ReplyHead) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Writes a piece of a begun answer, at once.
     fn write(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;

@@ -84,7 +84,7 @@ impl App {
             patience += Duration::from_millis(server.keepalive_idle_ms);
         }
         // One deadline over the whole head: Pingora's own is per read, and a byte now and then would renew it for ever.
-        match tokio::time::timeout(patience, session.read_request()).await {
+        match pingora_timeout::timeout(patience, session.read_request()).await {
             Ok(Ok(true)) => Head::Complete,
             Ok(Ok(false)) => Head::Gone,
             Ok(Err(error)) if *error.etype() == ErrorType::InvalidHTTPHeader => Head::Malformed,

@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::Version;
+use http::{HeaderName, HeaderValue, Version};
 use pingora::ErrorType;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 use uuid::Uuid;
 use weir_config::Settings;
-use weir_filters::answer::{retry_after_s, told_rate};
+use weir_filters::answer::{JSON, push_rate, push_retry_after};
 use weir_filters::gateway::{Body, Client, Gateway};
 use weir_filters::read::ReadError;
 use weir_filters::refusal::{Refusal, Told};
-use weir_filters::sink::{Gone, Relayed, ReplyHead, Sink};
+use weir_filters::sink::{Gone, Headers, ReplyHead, Sink};
 
 use super::app::After;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Unread bodies up to this size are read away so that the connection can go on; larger ones end it.
 const DRAIN_INLINE_BYTES: usize = 64 * 1024;
@@ -78,21 +81,18 @@ impl<'a> SessionClient<'a> {
 
     /// Answers with a whole body of our own, whatever is left of the request's.
     pub(super) async fn tell(&mut self, told: &Told, body: Bytes) {
-        let mut headers = told.rate.map(told_rate).unwrap_or_default();
+        let mut headers = Headers::new();
+        if let Some(rate) = told.rate {
+            push_rate(rate, &mut headers);
+        }
         if let Some(delay) = told.retry_after {
-            headers.push(("retry-after", retry_after_s(delay).to_string()));
-            headers.push(("retry-after-ms", delay.as_millis().to_string()));
+            push_retry_after(delay, &mut headers);
         }
         self.answer_early(told.status, headers, body).await;
     }
 
     /// Answers although the request's body may not have been read.
-    pub(super) async fn answer_early(
-        &mut self,
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: Bytes,
-    ) {
+    pub(super) async fn answer_early(&mut self, status: u16, headers: Headers, body: Bytes) {
         let is_small = self
             .declared_length()
             .is_some_and(|it| it <= DRAIN_INLINE_BYTES);
@@ -109,27 +109,24 @@ impl<'a> SessionClient<'a> {
         }
         let head = ReplyHead {
             status,
-            content_type: "application/json".into(),
+            content_type: JSON,
             headers,
         };
-        let sent = self.reply(head, None, body).await;
+        let sent = self.reply(head, body).await;
         if is_unread && sent.is_ok() {
             let _ = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
         }
     }
 
     /// A head with everything an answer of ours has.
-    fn head(&self, reply: ReplyHead, relayed: Option<Relayed>) -> pingora::Result<ResponseHeader> {
-        let mut head = ResponseHeader::build(reply.status, Some(12))?;
-        head.insert_header(http::header::CONTENT_TYPE, &*reply.content_type)?;
+    fn head(&self, reply: ReplyHead) -> pingora::Result<ResponseHeader> {
+        let mut head = ResponseHeader::build_no_case(reply.status, Some(16))?;
+        head.insert_header(http::header::CONTENT_TYPE, reply.content_type)?;
         let mut buffer = Uuid::encode_buffer();
         let request_id: &str = self.request_id.hyphenated().encode_lower(&mut buffer);
-        head.insert_header("x-request-id", request_id)?;
-        for (name, value) in relayed.into_iter().flat_map(|relayed| relayed.headers) {
-            head.append_header(name, value)?;
-        }
+        head.insert_header(REQUEST_ID.clone(), request_id)?;
         for (name, value) in reply.headers {
-            head.insert_header(name, value)?;
+            head.append_header(name, value)?;
         }
         Ok(head)
     }
@@ -215,14 +212,9 @@ impl Client for SessionClient<'_> {
 }
 
 impl Sink for SessionClient<'_> {
-    async fn reply(
-        &mut self,
-        head: ReplyHead,
-        relayed: Option<Relayed>,
-        body: Bytes,
-    ) -> Result<(), Gone> {
+    async fn reply(&mut self, head: ReplyHead, body: Bytes) -> Result<(), Gone> {
         let sent = async {
-            let mut head = self.head(head, relayed)?;
+            let mut head = self.head(head)?;
             head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
             self.session.write_response_header(Box::new(head)).await?;
             self.session.write_response_body(body, true).await
@@ -231,12 +223,15 @@ impl Sink for SessionClient<'_> {
         sent.map_err(|_| self.gone())
     }
 
-    async fn begin(&mut self, head: ReplyHead, relayed: Option<Relayed>) -> Result<(), Gone> {
+    async fn begin(&mut self, head: ReplyHead) -> Result<(), Gone> {
         let sent = async {
-            let mut head = self.head(head, relayed)?;
-            head.insert_header(http::header::CACHE_CONTROL, "no-cache")?;
+            let mut head = self.head(head)?;
+            head.insert_header(
+                http::header::CACHE_CONTROL,
+                HeaderValue::from_static("no-cache"),
+            )?;
             // Tells nginx in front of us not to collect the stream.
-            head.insert_header("x-accel-buffering", "no")?;
+            head.insert_header(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"))?;
             match self.session.req_header().version {
                 // An HTTP/1.0 client knows no chunks: its answer ends with the connection.
                 Version::HTTP_10 | Version::HTTP_09 => self.after = After::Close,

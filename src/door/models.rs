@@ -1,6 +1,7 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`: what this caller can use now, straight from memory.
 
 use bytes::Bytes;
+use weir_filters::identify::Credential;
 use weir_wire::models_list::{self, ModelEntry};
 
 use super::app::App;
@@ -12,8 +13,8 @@ const CREATED: u64 = 1_767_225_600;
 
 /// Answers with the list.
 pub async fn list(app: &App, client: &mut SessionClient<'_>) {
-    let headers = client.session.req_header().headers.clone();
-    match app.gateway.models(&headers).await {
+    let credential = Credential::of(&client.session.req_header().headers);
+    match app.gateway.models(credential.as_ref()).await {
         Ok(names) => {
             let entries = names.iter().map(|name| entry(app, name));
             let body = models_list::render_list(entries.collect::<Vec<_>>());
@@ -25,8 +26,8 @@ pub async fn list(app: &App, client: &mut SessionClient<'_>) {
 
 /// Answers with one model.
 pub async fn one(app: &App, client: &mut SessionClient<'_>, id: &str) {
-    let headers = client.session.req_header().headers.clone();
-    match app.gateway.model(&headers, id).await {
+    let credential = Credential::of(&client.session.req_header().headers);
+    match app.gateway.model(credential.as_ref(), id).await {
         Ok(()) => {
             let body = models_list::render_one(entry(app, id));
             route::whole(client, 200, Bytes::from(body)).await;

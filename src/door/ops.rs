@@ -38,11 +38,13 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>, page: Page) {
         Page::Metrics => {
             let head = ReplyHead {
                 status: 200,
-                content_type: "text/plain; version=0.0.4; charset=utf-8".into(),
+                content_type: http::HeaderValue::from_static(
+                    "text/plain; version=0.0.4; charset=utf-8",
+                ),
                 headers: Vec::new(),
             };
             let body = app.gateway.metrics.render(app.gateway.levels());
-            let _ = client.reply(head, None, Bytes::from(body)).await;
+            let _ = client.reply(head, Bytes::from(body)).await;
         }
     }
 }

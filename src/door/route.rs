@@ -1,8 +1,10 @@
 //! Which path is answered by what.
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderValue, Method};
+use weir_filters::answer::JSON;
 use weir_filters::ask::{Endpoint, Inbound};
+use weir_filters::identify::Credential;
 use weir_filters::refusal::{Refusal, Side, Told};
 use weir_filters::sink::{ReplyHead, Sink};
 
@@ -73,7 +75,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         Route::WrongMethod(allowed) => {
             let message = format!("this URL is for {allowed} requests");
             let body = reply::error(&message, Some("method_not_allowed"));
-            let headers = vec![("allow", allowed.to_owned())];
+            let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
             client.answer_early(405, headers, body).await;
         }
         Route::Unknown => unknown(client).await,
@@ -82,11 +84,13 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
 }
 
 async fn call(app: &App, client: &mut SessionClient<'_>, endpoint: Endpoint) {
-    let headers = client.session.req_header().headers.clone();
-    let mut inbound = Inbound::new(&app.gateway, endpoint, &headers);
-    inbound.call_id = client.request_id;
-    let gateway = std::sync::Arc::clone(&app.gateway);
-    if let Err(refusal) = Box::pin(gateway.carry(inbound, &headers, client)).await {
+    let gateway = &app.gateway;
+    let headers = &client.session.req_header().headers;
+    let inbound = Inbound::new(gateway, client.request_id, endpoint, headers);
+    let credential = Credential::of(headers);
+    // Boxed: the future of the whole way is large, and an idle connection need not carry it.
+    let carried = Box::pin(gateway.carry(inbound, credential.as_ref(), client)).await;
+    if let Err(refusal) = carried {
         client.refuse(&refusal).await;
     }
 }
@@ -112,10 +116,10 @@ async fn unknown(client: &mut SessionClient<'_>) {
 pub(super) async fn whole(client: &mut SessionClient<'_>, status: u16, body: Bytes) {
     let head = ReplyHead {
         status,
-        content_type: "application/json".into(),
+        content_type: JSON,
         headers: Vec::new(),
     };
-    let _ = client.reply(head, None, body).await;
+    let _ = client.reply(head, body).await;
 }
 
 /// A refusal of a request that is no call.

@@ -14,6 +14,9 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Makes sure that the database file exists and is private. SQLite gives its WAL and shared-memory files the same mode.
+///
+/// A file that exists is not opened: closing it again would drop the locks of every SQLite connection that this process
+/// has to it (<https://sqlite.org/howtocorrupt.html>, 2.2).
 pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {
     if let Some(folder) = path
         .parent()
@@ -21,8 +24,11 @@ pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {
     {
         create_folder(folder).map_err(|source| file_error(folder, "make this folder", source))?;
     }
-    open_private(path).map_err(|source| file_error(path, "open", source))?;
-    Ok(())
+    let prepared = match create_private(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => make_private(path),
+        outcome => outcome.map(drop),
+    };
+    prepared.map_err(|source| file_error(path, "open", source))
 }
 
 /// Takes the lock file beside the database for as long as the file returned is open.
@@ -37,21 +43,21 @@ pub(crate) fn lock(database: &Path) -> Result<File, StoreError> {
 }
 
 /// Opens a file for reading and writing, makes it if it is missing, and takes it away from group and others.
-pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
+fn open_private(path: &Path) -> std::io::Result<File> {
     let file = private_options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)?;
-    make_private(&file)?;
+    make_private(path)?;
     Ok(file)
 }
 
 /// Makes a new private file; fails if there is one.
 pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
     let file = private_options().write(true).create_new(true).open(path)?;
-    make_private(&file)?;
+    make_private(path)?;
     Ok(file)
 }
 
@@ -86,12 +92,12 @@ fn private_options() -> OpenOptions {
 
 /// Sets mode 0600: a umask may have taken bits away at creation, and an older file may have more than it should.
 #[cfg(unix)]
-fn make_private(file: &File) -> std::io::Result<()> {
+fn make_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    if file.metadata()?.permissions().mode() & 0o777 == 0o600 {
+    if fs::metadata(path)?.permissions().mode() & 0o777 == 0o600 {
         return Ok(());
     }
-    match file.set_permissions(fs::Permissions::from_mode(0o600)) {
+    match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
         // Not our file to change, as on some mounted volumes: its owner decides.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             tracing::warn!(
@@ -104,7 +110,7 @@ fn make_private(file: &File) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn make_private(_file: &File) -> std::io::Result<()> {
+fn make_private(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -183,11 +183,7 @@ struct SealerInner {
 }
 
 impl Sealer {
-    /// A sealer for this key.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "taking the key ends its life, which wipes it"
-    )]
+    /// A sealer for this key, which is wiped.
     pub fn new(key: MasterKey) -> Self {
         let cipher = Aes256Gcm::new(key.0.as_slice().into());
         Self(Arc::new(SealerInner {

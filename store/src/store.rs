@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -18,6 +18,8 @@ use crate::writer::{Identity, Job, Threads, transact};
 
 /// How long a statement waits for another process's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long after a failed try to open a database that is being made or closed the next one comes.
+const OPEN_RETRY_AFTER: Duration = Duration::from_millis(10);
 /// How long the caller of a write waits for its answer: longer than a locked database makes the writer wait.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The page cache of one connection, in KiB.
@@ -63,10 +65,7 @@ impl Store {
         let path = &options.path;
         files::prepare_database(path)?;
         let lock = options.exclusive.then(|| files::lock(path)).transpose()?;
-        let mut conn = connect(path, options.synchronous_full)?;
-        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let report = migrate(&transaction, path)?;
-        transaction.commit()?;
+        let (conn, report) = connect_and_migrate(path, options.synchronous_full)?;
 
         let identity = Identity {
             node_id: options.node_id.as_str().into(),
@@ -161,13 +160,40 @@ impl Inner {
         // Readers first: a read under way would keep the last checkpoint from emptying the WAL.
         self.readers.close();
         threads.stop();
-        self.lock.lock().take();
+        if let Some(lock) = self.lock.lock().take() {
+            // Said aloud, as closing the file is not enough while a process that is just being started has it too.
+            let _ = lock.unlock();
+        }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// A connection that writes, to a database of the present schema.
+fn connect_and_migrate(
+    path: &Path,
+    synchronous_full: bool,
+) -> Result<(Connection, MigrationReport), StoreError> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let attempt = connect(path, synchronous_full).and_then(|conn| {
+            let report = transact(&conn, |conn| migrate(conn, path))?;
+            Ok((conn, report))
+        });
+        match attempt {
+            // While another process makes the database or closes it as its last user, SQLite answers so at once.
+            Err(StoreError::Database(error))
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::park_timeout(OPEN_RETRY_AFTER);
+            }
+            outcome => return outcome,
+        }
     }
 }
 

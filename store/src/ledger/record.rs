@@ -10,6 +10,12 @@ use crate::sql::prepare;
 /// The longest text of a call that is stored, in bytes. Clients and providers choose some of them.
 const TEXT_MAX_BYTES: usize = 256;
 
+/// The largest quantity and the largest cost of a call that are stored: 10^12 units, and a million dollars in nano-dollars.
+/// No real call comes near. Providers name quantities, and without a bound two absurd ones would overflow the sums of
+/// every report from then on.
+const QUANTITY_MAX: u64 = 1_000_000_000_000;
+const COST_MAX_NANOUSD: i64 = 1_000_000_000_000_000;
+
 const INSERT_CALL: &str = "INSERT INTO calls (id, started_at_us, node_id, user_id, token_id, key_id, kind, asked_model, \
      served_model, provider, upstream_id, attempts, status, end_kind, streamed, estimated, unpriced, input_tokens, \
      output_tokens, cost_nanousd, price_version, latency_us, ttft_us) \
@@ -101,8 +107,8 @@ impl<'c> CallStatements<'c> {
             insert.raw_bind_parameter(1, id)?;
             insert.raw_bind_parameter(2, item.attempt)?;
             insert.raw_bind_parameter(3, cut(item.unit))?;
-            insert.raw_bind_parameter(4, to_i64(item.quantity))?;
-            insert.raw_bind_parameter(5, item.cost_nanousd)?;
+            insert.raw_bind_parameter(4, quantity(item.quantity))?;
+            insert.raw_bind_parameter(5, cost(item.cost_nanousd))?;
             insert.raw_execute()?;
         }
         Ok(())
@@ -219,9 +225,9 @@ fn bind_call(
     bind(&call.streamed)?;
     bind(&call.estimated)?;
     bind(&call.unpriced)?;
-    bind(&to_i64(call.input_tokens))?;
-    bind(&to_i64(call.output_tokens))?;
-    bind(&call.cost_nanousd)?;
+    bind(&quantity(call.input_tokens))?;
+    bind(&quantity(call.output_tokens))?;
+    bind(&cost(call.cost_nanousd))?;
     bind(&cut(call.price_version))?;
     bind(&call.latency_us)?;
     bind(&call.ttft_us)
@@ -232,9 +238,12 @@ fn total(items: &[UsageItem], units: &[&str]) -> u64 {
     counted.fold(0, |sum, item| sum.saturating_add(item.quantity))
 }
 
-/// No count comes near the limit; one that does is kept at it rather than refused.
-fn to_i64(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+fn quantity(count: u64) -> i64 {
+    i64::try_from(count.min(QUANTITY_MAX)).unwrap_or(i64::MAX)
+}
+
+fn cost(nanousd: i64) -> i64 {
+    nanousd.clamp(-COST_MAX_NANOUSD, COST_MAX_NANOUSD)
 }
 
 /// The text, or the longest start of it that may be stored.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 
@@ -38,7 +39,7 @@ pub struct Seen {
     /// The headers in order, names as they were written.
     pub headers: Vec<(String, String)>,
     /// The body with its framing removed.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// When it had arrived whole.
     pub at: Instant,
     /// How it ended.

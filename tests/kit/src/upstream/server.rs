@@ -15,6 +15,9 @@ use super::record::{Outcome, Seen, Shared};
 use super::reply::Reply;
 use super::wire::{Connection, Head, Stopped};
 
+/// Requests with larger bodies are looked at beside the event loop.
+const INLINE_BYTES: usize = 256 * 1024;
+
 /// Binds, tells the address, and serves until it is dropped.
 pub(super) async fn run(
     shared: Arc<Shared>,
@@ -81,7 +84,7 @@ async fn serve(shared: &Shared, mut connection: Connection, number: usize) {
         let Ok(body) = body else { return };
         let (ticket, seen) = shared.record(seen(head, body, number));
         let behaviour = queued.unwrap_or_else(|| choose(shared, &seen));
-        let play = behaviour.play(&seen);
+        let play = written(behaviour, &seen).await;
         let stopped = connection.perform(&play).await;
         let outcome = match stopped {
             Stopped::AtEnd | Stopped::Closed => Outcome::Played,
@@ -102,6 +105,17 @@ async fn serve(shared: &Shared, mut connection: Connection, number: usize) {
     }
 }
 
+/// The play for a request. Behaviours parse bodies, and a large one must not hold every other connection up.
+async fn written(behaviour: Behaviour, seen: &Seen) -> Play {
+    if seen.body.len() <= INLINE_BYTES {
+        return behaviour.play(seen);
+    }
+    let seen = seen.clone();
+    tokio::task::spawn_blocking(move || behaviour.play(&seen))
+        .await
+        .expect("a behaviour does not panic")
+}
+
 fn seen(head: Head, body: Vec<u8>, connection: usize) -> Seen {
     Seen {
         seq: 0,
@@ -110,7 +124,7 @@ fn seen(head: Head, body: Vec<u8>, connection: usize) -> Seen {
         method: head.method,
         path: head.path,
         headers: head.headers,
-        body,
+        body: body.into(),
         at: Instant::now(),
         outcome: Outcome::Going,
     }
