@@ -12,5 +12,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Buffers of 64 KiB are mostly untouched; in huge pages all of each would count. Where it cannot be switched off
+    // (another system than Linux) there is nothing to do.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     cli::run()
 }

@@ -119,8 +119,6 @@ section! {
         h2_idle_ms: u64 = "2m" as MILLIS,
         /// How long a client may take to accept a piece of the answer.
         write_timeout_ms: u64 = "30s" as MILLIS,
-        /// Buffer for reading from a client.
-        read_buffer_bytes: usize = "8KiB" as BYTES,
         ..
         /// The API's certificate; without it the API speaks plain HTTP.
         tls: Option<Tls>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 use weir_wire::body::Head;
@@ -53,7 +54,7 @@ pub struct Inbound {
     /// The body's `Content-Encoding`, if any.
     pub encoding: Option<Encoding>,
     /// Headers of the client that may travel upstream: names and values from the allow-list only.
-    pub forwarded: Vec<(&'static str, String)>,
+    pub forwarded: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A compression a request body may have.

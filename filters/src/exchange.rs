@@ -18,7 +18,7 @@ use crate::answer::{self, Answer};
 use crate::attempt::{Failure, Next, Progress, Run, Stop, cancelled, failed, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
 use crate::demo::Demo;
-use crate::inject;
+use crate::inject::RequestHead;
 use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
@@ -124,14 +124,12 @@ impl<S: Sink> Run<'_, S> {
                 .map_err(|_| self.broken(target, "the demo provider failed"))?;
             return Ok(Link::Demo(Box::new(demo)));
         }
-        let head = inject::inject(
+        let head = RequestHead {
             upstream,
-            attempt.key,
-            &ask.inbound,
-            body.len(),
-            ask.head.stream,
-        )
-        .map_err(|_| self.broken(target, "its request head cannot be built"))?;
+            key: attempt.key,
+            inbound: &ask.inbound,
+            stream: ask.head.stream,
+        };
         let turn = self.tally.attempts() as usize - 1;
         let gateway = self.gateway;
         let connect = async {
@@ -238,6 +236,9 @@ impl<S: Sink> Run<'_, S> {
                 let output = estimate::tokens_of_bytes(reply.output_bytes);
                 self.tally.used_about(target, input, output);
             }
+        }
+        if let Some(id) = &reply.id {
+            self.tally.set_upstream_id(id);
         }
         self.progress = Progress::Idle;
         self.tally.first_output();

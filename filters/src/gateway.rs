@@ -239,11 +239,10 @@ impl Gateway {
 
 impl Inbound {
     /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
-    pub fn new(gateway: &Gateway, call_id: Uuid, endpoint: Endpoint, headers: &HeaderMap) -> Self {
-        let started_at_us = gateway.clock.now_us();
+    pub fn new(call_id: Uuid, started_at_us: i64, endpoint: Endpoint, headers: &HeaderMap) -> Self {
         let forwarded = crate::inject::FORWARDED
             .into_iter()
-            .filter_map(|name| Some((name, headers.get(name)?.to_str().ok()?.to_owned())))
+            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
             .collect();
         Self {
             endpoint,

@@ -23,6 +23,7 @@ pub mod inject;
 pub mod link;
 pub mod metrics;
 pub mod money;
+mod plain;
 pub mod plan;
 pub mod provider;
 pub mod read;

@@ -5,26 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
-use pingora::connectors::{ConnectorOptions, TransportConnector};
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 use pingora::protocols::http::client::HttpSession;
-use pingora::protocols::http::v1::client::{HttpSession as Http1, http_req_header_to_wire};
+use pingora::protocols::http::v1::client::HttpSession as Http1;
 use pingora::{Error, ErrorType};
 use tokio::io::AsyncWriteExt;
 
 use crate::demo::Demo;
 use crate::idle_pool::IdlePool;
+use crate::inject::RequestHead;
+use crate::plain::Plain;
 use crate::provider::{Address, POOL_IDLE};
 
 /// Idle connections over TLS to all providers together.
 const POOL_CONNECTIONS: usize = 4_096;
+/// Room for a request's head.
+const HEAD_BYTES: usize = 512;
 /// Bodies up to this many bytes leave in the same write as the head.
 const ONE_WRITE_BYTES: usize = 64 * 1024;
 
 /// The connections to providers.
 pub struct Connectors {
-    plain: TransportConnector,
     idle: IdlePool,
     secure: Connector,
 }
@@ -32,7 +35,6 @@ pub struct Connectors {
 impl Default for Connectors {
     fn default() -> Self {
         Self {
-            plain: TransportConnector::new(None),
             idle: IdlePool::new(POOL_IDLE),
             secure: Connector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
         }
@@ -84,14 +86,15 @@ impl Connectors {
     pub(crate) async fn send(
         &self,
         address: &Arc<Address>,
-        head: Box<RequestHeader>,
+        head: RequestHead<'_>,
         body: Bytes,
         fresh: bool,
     ) -> Result<Link, LinkError> {
         let link = if address.peer.is_tls() {
-            self.send_secure(address, head, body).await?
+            // Boxed: Pingora's TLS connect is many times the size of everything else a call keeps while it waits.
+            Box::pin(self.send_secure(address, head, body)).await?
         } else {
-            self.send_plain(address, &head, &body, fresh).await?
+            self.send_plain(address, head, &body, fresh).await?
         };
         Ok(Link::Network(Box::new(link)))
     }
@@ -99,7 +102,7 @@ impl Connectors {
     async fn send_plain(
         &self,
         address: &Arc<Address>,
-        head: &RequestHeader,
+        head: RequestHead<'_>,
         body: &Bytes,
         fresh: bool,
     ) -> Result<NetworkLink, LinkError> {
@@ -112,12 +115,20 @@ impl Connectors {
         let mut stream = match pooled {
             Some(stream) => stream,
             None => {
-                let made = self.plain.new_stream(&address.peer).await;
-                made.map_err(|error| connect_error(&error))?
+                let limit = address
+                    .peer
+                    .options
+                    .connection_timeout
+                    .unwrap_or(Duration::MAX);
+                let connecting = Plain::connect(&address.location);
+                match tokio::time::timeout(limit, connecting).await {
+                    Ok(connected) => connected.map_err(|error| plain_error(&error))?,
+                    Err(_) => return Err(LinkError::ConnectTimeout),
+                }
             }
         };
-        let mut wire =
-            http_req_header_to_wire(head).ok_or(LinkError::Broken("bad request head"))?;
+        let mut wire = Vec::with_capacity(HEAD_BYTES + body.len().min(ONE_WRITE_BYTES));
+        head.to_bytes(body.len(), &mut wire);
         let sending = async {
             if body.len() <= ONE_WRITE_BYTES {
                 wire.extend_from_slice(body);
@@ -145,9 +156,12 @@ impl Connectors {
     async fn send_secure(
         &self,
         address: &Arc<Address>,
-        head: Box<RequestHeader>,
+        head: RequestHead<'_>,
         body: Bytes,
     ) -> Result<NetworkLink, LinkError> {
+        let head = head
+            .to_pingora(body.len())
+            .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
         let (mut session, reused) = self
             .secure
             .get_http_session(&address.peer)
@@ -188,9 +202,8 @@ impl Connectors {
             }
             session => {
                 let idle = Some(POOL_IDLE);
-                self.secure
-                    .release_http_session(session, &link.address.peer, idle)
-                    .await;
+                let secure = &self.secure;
+                Box::pin(secure.release_http_session(session, &link.address.peer, idle)).await;
             }
         }
     }
@@ -207,9 +220,8 @@ impl Connectors {
                 writer.send_reset(h2::Reason::CANCEL);
             }
             // The slot on the shared connection is counted: it must be given back even so.
-            self.secure
-                .release_http_session(session, &link.address.peer, None)
-                .await;
+            let secure = &self.secure;
+            Box::pin(secure.release_http_session(session, &link.address.peer, None)).await;
         }
     }
 }
@@ -294,6 +306,19 @@ impl NetworkLink {
             _ if self.send_failed => LinkError::Broken("the request could not be sent whole"),
             _ => LinkError::Broken("the connection closed before an answer"),
         }
+    }
+}
+
+fn plain_error(error: &std::io::Error) -> LinkError {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => LinkError::Connect("connection refused"),
+        ErrorKind::TimedOut => LinkError::ConnectTimeout,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            LinkError::Connect("no route to the host")
+        }
+        ErrorKind::NotFound => LinkError::Connect("its unix socket does not exist"),
+        _ => LinkError::Connect("the connection failed"),
     }
 }
 

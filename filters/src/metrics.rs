@@ -1,10 +1,11 @@
 //! What is counted for Prometheus, named after OpenTelemetry's GenAI conventions where they have a name.
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>)
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
@@ -22,30 +23,47 @@ const PER_TOKEN_BUCKETS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.5, 1.0, 2.5,
 ];
 /// Different label sets kept for models; further models count as `other`, so that names cannot fill the memory.
-const MODELS_MAX: u64 = 500;
+const MODELS_MAX: usize = 500;
+/// The longest model name that stands as a label.
+const MODEL_LABEL_BYTES: usize = 128;
 
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
+    times: Times,
+    counts: Counts,
+    gauges: Gauges,
+    models: ModelLabels,
+}
+
+struct Times {
     duration: HistogramVec,
     first_token: HistogramVec,
     per_token: HistogramVec,
+}
+
+struct Counts {
     tokens: IntCounterVec,
     requests: IntCounterVec,
     errors: IntCounterVec,
-    attempts: IntCounterVec,
+    failed_attempts: IntCounterVec,
     cooldowns: IntCounterVec,
     unpriced: IntCounter,
     estimated: IntCounter,
+}
+
+struct Gauges {
     in_flight: IntGauge,
     held: IntGauge,
     connections: IntGauge,
     ledger_depth: IntGauge,
     cooling: IntGauge,
     unrecorded: IntGauge,
-    models_seen: AtomicU64,
-    models: parking_lot::RwLock<std::collections::HashSet<String>>,
 }
+
+/// The models that have series of their own.
+#[derive(Default)]
+struct ModelLabels(RwLock<HashSet<String>>);
 
 /// A call that ended.
 pub(crate) struct Ended<'a> {
@@ -110,13 +128,35 @@ fn single(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Int
     Ok(counter)
 }
 
-impl Metrics {
-    /// Registers everything in a registry of its own.
-    pub fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let r = &registry;
+impl Times {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            duration: histogram(
+                registry,
+                "gen_ai_server_request_duration_seconds",
+                "Time from the request's head to the end of the answer.",
+                &DURATION_BUCKETS,
+            )?,
+            first_token: histogram(
+                registry,
+                "gen_ai_server_time_to_first_token_seconds",
+                "Time to the first output of a stream.",
+                &DURATION_BUCKETS,
+            )?,
+            per_token: histogram(
+                registry,
+                "gen_ai_server_time_per_output_token_seconds",
+                "Time per output token after the first output.",
+                &PER_TOKEN_BUCKETS,
+            )?,
+        })
+    }
+}
+
+impl Counts {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
         let errors = counter(
-            r,
+            registry,
             "weir_errors_total",
             "Failed requests by whose fault it was.",
             &["fault"],
@@ -126,26 +166,9 @@ impl Metrics {
             errors.with_label_values(&[side.as_str()]);
         }
         Ok(Self {
-            duration: histogram(
-                r,
-                "gen_ai_server_request_duration_seconds",
-                "Time from the request's head to the end of the answer.",
-                &DURATION_BUCKETS,
-            )?,
-            first_token: histogram(
-                r,
-                "gen_ai_server_time_to_first_token_seconds",
-                "Time to the first output.",
-                &DURATION_BUCKETS,
-            )?,
-            per_token: histogram(
-                r,
-                "gen_ai_server_time_per_output_token_seconds",
-                "Time per output token after the first output.",
-                &PER_TOKEN_BUCKETS,
-            )?,
+            errors,
             tokens: counter(
-                r,
+                registry,
                 "gen_ai_client_token_usage_total",
                 "Units used, by kind.",
                 &[
@@ -155,76 +178,99 @@ impl Metrics {
                 ],
             )?,
             requests: counter(
-                r,
+                registry,
                 "weir_requests_total",
                 "Calls that ended, by operation, provider and how they ended.",
                 &["gen_ai_operation_name", "gen_ai_provider_name", "end"],
             )?,
-            attempts: counter(
-                r,
+            failed_attempts: counter(
+                registry,
                 "weir_failed_attempts_total",
                 "Attempts that failed and were followed by another or by an error.",
                 &["gen_ai_provider_name"],
             )?,
             cooldowns: counter(
-                r,
+                registry,
                 "weir_cooldowns_total",
                 "Times a target was set aside after failures.",
                 &["gen_ai_provider_name"],
             )?,
             unpriced: single(
-                r,
+                registry,
                 "weir_unpriced_calls_total",
                 "Calls whose model has no price.",
             )?,
             estimated: single(
-                r,
+                registry,
                 "weir_estimated_calls_total",
                 "Calls whose usage is estimated.",
             )?,
-            in_flight: gauge(r, "weir_requests_in_flight", "Requests being handled now.")?,
+        })
+    }
+}
+
+impl Gauges {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let gauge = |name, help| gauge(registry, name, help);
+        Ok(Self {
+            in_flight: gauge("weir_requests_in_flight", "Requests being handled now.")?,
             held: gauge(
-                r,
                 "weir_held_nanousd",
                 "Nano-dollars held for calls under way.",
             )?,
-            connections: gauge(r, "weir_connections", "Client connections open now.")?,
-            ledger_depth: gauge(
-                r,
-                "weir_ledger_queue_depth",
-                "Rows waiting for the database.",
-            )?,
-            cooling: gauge(
-                r,
-                "weir_set_aside",
-                "Targets and keys that are set aside now.",
-            )?,
+            connections: gauge("weir_connections", "Client connections open now.")?,
+            ledger_depth: gauge("weir_ledger_queue_depth", "Rows waiting for the database.")?,
+            cooling: gauge("weir_set_aside", "Targets and keys that are set aside now.")?,
             unrecorded: gauge(
-                r,
                 "weir_unrecorded_usage",
                 "Calls whose usage could not be recorded; must be 0.",
             )?,
-            models_seen: AtomicU64::new(0),
-            models: parking_lot::RwLock::default(),
-            errors,
+        })
+    }
+}
+
+impl ModelLabels {
+    /// The model's name while there is room for another series, else `other`: model names come from callers.
+    fn of<'a>(&self, model: &'a str) -> &'a str {
+        if self.0.read().contains(model) {
+            return model;
+        }
+        let mut seen = self.0.write();
+        if seen.len() >= MODELS_MAX || model.len() > MODEL_LABEL_BYTES {
+            return "other";
+        }
+        seen.insert(model.to_owned());
+        model
+    }
+}
+
+impl Metrics {
+    /// Registers everything in a registry of its own.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        Ok(Self {
+            times: Times::new(&registry)?,
+            counts: Counts::new(&registry)?,
+            gauges: Gauges::new(&registry)?,
+            models: ModelLabels::default(),
             registry,
         })
     }
 
     /// Counts a request that was refused or failed before it became a call.
     pub fn refused(&self, side: Side) {
-        self.errors.with_label_values(&[side.as_str()]).inc();
+        self.counts.errors.with_label_values(&[side.as_str()]).inc();
     }
 
     /// A request began; dropping the guard ends it.
     pub fn enter(self: &Arc<Self>) -> InFlight {
-        self.in_flight.inc();
+        self.gauges.in_flight.inc();
         InFlight(Arc::clone(self))
     }
 
     /// Money is held for a call; dropping the guard releases it.
     pub(crate) fn hold(self: &Arc<Self>, nanousd: i64) -> HeldMoney {
-        self.held.add(nanousd);
+        self.gauges.held.add(nanousd);
         HeldMoney {
             metrics: Arc::clone(self),
             nanousd,
@@ -233,52 +279,61 @@ impl Metrics {
 
     /// Requests being handled now.
     pub fn in_flight(&self) -> i64 {
-        self.in_flight.get()
+        self.gauges.in_flight.get()
     }
 
     /// Client connections open now.
     pub fn set_connections(&self, open: usize) {
-        self.connections
+        self.gauges
+            .connections
             .set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn tried(&self, tried: Tried<'_>) {
         if tried.failed {
-            self.attempts.with_label_values(&[tried.provider]).inc();
+            self.counts
+                .failed_attempts
+                .with_label_values(&[tried.provider])
+                .inc();
         }
     }
 
     pub(crate) fn cooled_down(&self, provider: &str) {
-        self.cooldowns.with_label_values(&[provider]).inc();
+        self.counts.cooldowns.with_label_values(&[provider]).inc();
     }
 
     pub(crate) fn call_ended(&self, ended: &Ended<'_>) {
         let row = ended.row;
-        let model = self.model_label(&row.served_model);
+        let model = self.models.of(&row.served_model);
         let of_model = [row.kind, &row.provider, model];
         let latency = micros(row.latency_us);
-        self.requests
+        self.counts
+            .requests
             .with_label_values(&[row.kind, &row.provider, row.end.as_str()])
             .inc();
-        self.duration
+        self.times
+            .duration
             .with_label_values(&of_model)
             .observe(latency.as_secs_f64());
         if let Some(side) = ended.side {
-            self.errors.with_label_values(&[side.as_str()]).inc();
+            self.counts.errors.with_label_values(&[side.as_str()]).inc();
         }
         let mut output = 0;
         for item in &row.items {
             let labels = [&*row.provider, model, item.unit];
-            self.tokens.with_label_values(&labels).inc_by(item.quantity);
+            self.counts
+                .tokens
+                .with_label_values(&labels)
+                .inc_by(item.quantity);
             if matches!(item.unit, "output" | "reasoning" | "audio_output") {
                 output += item.quantity;
             }
         }
         if row.unpriced {
-            self.unpriced.inc();
+            self.counts.unpriced.inc();
         }
         if row.estimated {
-            self.estimated.inc();
+            self.counts.estimated.inc();
         }
         let Some(first) = row
             .ttft_us
@@ -287,7 +342,8 @@ impl Metrics {
             return;
         };
         let first = micros(first);
-        self.first_token
+        self.times
+            .first_token
             .with_label_values(&of_model)
             .observe(first.as_secs_f64());
         if output > 1 {
@@ -297,33 +353,22 @@ impl Metrics {
                 reason = "token counts are far below 2^52"
             )]
             let per_token = rest / (output - 1) as f64;
-            self.per_token
+            self.times
+                .per_token
                 .with_label_values(&of_model)
                 .observe(per_token);
         }
     }
 
-    /// The model's name while there is room for another series, else `other`: model names come from callers.
-    fn model_label<'a>(&self, model: &'a str) -> &'a str {
-        if self.models.read().contains(model) {
-            return model;
-        }
-        if self.models_seen.load(Ordering::Relaxed) >= MODELS_MAX || model.len() > 128 {
-            return "other";
-        }
-        if self.models.write().insert(model.to_owned()) {
-            self.models_seen.fetch_add(1, Ordering::Relaxed);
-        }
-        model
-    }
-
     /// The text of a scrape.
     pub fn render(&self, levels: Levels) -> Vec<u8> {
         let depth = i64::try_from(levels.ledger_depth).unwrap_or(i64::MAX);
-        self.ledger_depth.set(depth);
-        self.cooling
+        self.gauges.ledger_depth.set(depth);
+        self.gauges
+            .cooling
             .set(i64::try_from(levels.cooling).unwrap_or(i64::MAX));
-        self.unrecorded
+        self.gauges
+            .unrecorded
             .set(i64::try_from(levels.unrecorded).unwrap_or(i64::MAX));
         let mut text = Vec::new();
         // Writing to a Vec does not fail, and a family without a name cannot be registered.
@@ -337,7 +382,7 @@ pub struct InFlight(Arc<Metrics>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.dec();
+        self.0.gauges.in_flight.dec();
     }
 }
 
@@ -349,7 +394,7 @@ pub(crate) struct HeldMoney {
 
 impl Drop for HeldMoney {
     fn drop(&mut self) {
-        self.metrics.held.sub(self.nanousd);
+        self.metrics.gauges.held.sub(self.nanousd);
     }
 }
 
@@ -366,11 +411,11 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         metrics.refused(Side::Policy);
         for n in 0..2_000 {
-            metrics.model_label(&format!("model-{n}"));
+            metrics.models.of(&format!("model-{n}"));
         }
-        assert_eq!(metrics.models.read().len(), 500);
-        assert_eq!(metrics.model_label("model-1"), "model-1");
-        assert_eq!(metrics.model_label("model-1999"), "other");
+        assert_eq!(metrics.models.0.read().len(), MODELS_MAX);
+        assert_eq!(metrics.models.of("model-1"), "model-1");
+        assert_eq!(metrics.models.of("model-1999"), "other");
         let text = String::from_utf8(metrics.render(Levels::default())).unwrap();
         assert!(text.contains(r#"weir_errors_total{fault="policy"} 1"#));
         assert!(text.contains(r#"weir_errors_total{fault="gateway"} 0"#));

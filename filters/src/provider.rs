@@ -1,11 +1,13 @@
 //! A provider at run time: its settings beside its keys as headers, its addresses and its peers.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
 use pingora::upstreams::peer::{HttpPeer, Peer};
 use thiserror::Error;
 use weir_config::{Auth, Provider, Settings};
@@ -23,6 +25,16 @@ const H2_STREAMS_PER_CONNECTION: usize = 100;
 const H2_PING: Duration = Duration::from_secs(20);
 /// How long an idle connection to a provider is kept.
 pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// Headers that are ours to set.
+const RESERVED: [HeaderName; 6] = [
+    http::header::HOST,
+    http::header::CONTENT_LENGTH,
+    http::header::CONTENT_TYPE,
+    http::header::TRANSFER_ENCODING,
+    http::header::CONNECTION,
+    http::header::ACCEPT_ENCODING,
+];
 
 /// Whose provider key it is; the answer to "who must mend it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +55,7 @@ pub struct UpstreamKey {
     pub owner: KeyOwner,
     /// Its share among the keys of one target.
     pub weight: u32,
-    pub(crate) header: Option<(&'static str, HeaderValue)>,
+    pub(crate) header: Option<(HeaderName, HeaderValue)>,
     pub(crate) switch: Arc<Switch>,
 }
 
@@ -58,9 +70,9 @@ impl UpstreamKey {
         switchboard: &Switchboard,
     ) -> Option<Self> {
         let header = match auth {
-            Auth::Bearer => Some(("authorization", format!("Bearer {secret}"))),
-            Auth::ApiKey => Some(("api-key", secret.to_owned())),
-            Auth::XApiKey => Some(("x-api-key", secret.to_owned())),
+            Auth::Bearer => Some((AUTHORIZATION, format!("Bearer {secret}"))),
+            Auth::ApiKey => Some((HeaderName::from_static("api-key"), secret.to_owned())),
+            Auth::XApiKey => Some((HeaderName::from_static("x-api-key"), secret.to_owned())),
             Auth::None => None,
         };
         let header = match header {
@@ -102,16 +114,28 @@ pub struct Upstream {
     pub operator_keys: Vec<Arc<UpstreamKey>>,
     /// The value of the `Host` header.
     pub host: HeaderValue,
+    /// Headers that the operator adds to every request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     settings: Arc<Settings>,
     peers: ArcSwapOption<Peers>,
 }
 
 /// One address of a provider.
 pub struct Address {
-    /// How Pingora connects to it.
+    /// How Pingora connects to it over TLS.
     pub peer: HttpPeer,
+    /// Where it is.
+    pub location: Location,
     /// Equal for connections that may stand in for each other.
     pub key: u64,
+}
+
+/// Where a provider listens.
+pub enum Location {
+    /// An IP address and port.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
 }
 
 /// The peers of one resolution, in the resolver's order.
@@ -146,6 +170,7 @@ impl Upstream {
         Some(Self {
             name: Arc::from(name),
             host: HeaderValue::try_from(provider.base_url.authority()).ok()?,
+            headers: own_headers(provider),
             operator_keys,
             settings: Arc::clone(settings),
             peers: ArcSwapOption::empty(),
@@ -199,7 +224,7 @@ impl Upstream {
             let peer = HttpPeer::new_uds(&path.to_string_lossy(), base.tls, base.host.clone());
             return peer
                 .ok()
-                .map(|peer| vec![self.with_options(peer)]);
+                .map(|peer| vec![self.with_options(peer, Location::Unix(path.clone()))]);
         }
         let looked_up = tokio::net::lookup_host((base.host.as_str(), base.port));
         let found = tokio::time::timeout(RESOLVE_TIMEOUT, looked_up).await;
@@ -210,10 +235,10 @@ impl Upstream {
     fn peer_at(&self, address: SocketAddr) -> Arc<Address> {
         let base = &self.provider().base_url;
         let peer = HttpPeer::new(address, base.tls, base.host.clone());
-        self.with_options(peer)
+        self.with_options(peer, Location::Tcp(address))
     }
 
-    fn with_options(&self, mut peer: HttpPeer) -> Arc<Address> {
+    fn with_options(&self, mut peer: HttpPeer, location: Location) -> Arc<Address> {
         let timeouts = &self.provider().timeouts;
         let options = &mut peer.options;
         let connect = Duration::from_millis(timeouts.connect_ms);
@@ -228,7 +253,20 @@ impl Upstream {
         }
         Arc::new(Address {
             key: peer.reuse_hash(),
+            location,
             peer,
         })
     }
+}
+
+/// The operator's headers, as the configuration has checked them; what stands for a header of ours is left out.
+fn own_headers(provider: &Provider) -> Vec<(HeaderName, HeaderValue)> {
+    let pairs = provider.headers.iter();
+    pairs
+        .filter_map(|(name, value)| {
+            let name = HeaderName::try_from(name).ok()?;
+            Some((name, HeaderValue::try_from(value).ok()?))
+        })
+        .filter(|(name, _)| !RESERVED.contains(name))
+        .collect()
 }

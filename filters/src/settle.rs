@@ -99,7 +99,11 @@ impl Tally {
 
     /// The provider's own id of the request, kept beside ours.
     pub(crate) fn set_upstream_id(&mut self, id: &str) {
-        if let Some(row) = self.row.as_mut() {
+        // The first one told counts: that of the head, which support desks ask for, before that of the body.
+        if let Some(row) = self.row.as_mut()
+            && row.upstream_id.is_none()
+            && !id.is_empty()
+        {
             row.upstream_id = Some(id.chars().take(128).collect());
         }
     }

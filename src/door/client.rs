@@ -32,15 +32,21 @@ pub struct SessionClient<'a> {
     pub(super) gateway: &'a Gateway,
     /// The id told as `x-request-id`.
     pub(super) request_id: Uuid,
+    /// When the head had arrived, microseconds since the Unix epoch.
+    pub(super) started_at_us: i64,
     after: After,
 }
 
 impl<'a> SessionClient<'a> {
     pub(super) fn new(gateway: &'a Gateway, session: &'a mut ServerSession) -> Self {
+        let started_at_us = gateway.clock.now_us();
         let write_timeout_ms = gateway.routes().settings.server.write_timeout_ms;
         session.set_write_timeout(Some(Duration::from_millis(write_timeout_ms)));
         Self {
-            request_id: gateway.ids.next(gateway.clock.now_ms()),
+            request_id: gateway
+                .ids
+                .next(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
+            started_at_us,
             gateway,
             session,
             after: After::Reuse,

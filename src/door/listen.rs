@@ -27,6 +27,10 @@ const BACKLOG: u32 = 4_096;
 /// A client's connection collects its answer's head and a small body in this before it writes.
 const WRITE_BUFFER_BYTES: usize = 4_096;
 
+/// A TLS connection reads whole records (RFC 8446, section 5.1) at once. Without TLS nothing is gained by a buffer: the
+/// readers of heads and bodies have their own.
+const TLS_READ_BUFFER_BYTES: usize = 16 * 1024;
+
 /// Why the door cannot be opened.
 #[derive(Debug, Error)]
 pub enum ListenError {
@@ -99,21 +103,26 @@ pub fn open(
     bounds: Bounds,
     shutdown: &ShutdownWatch,
 ) -> Result<Vec<JoinHandle<()>>, ListenError> {
-    let buffers = L4BufferSettings::new(server.read_buffer_bytes, WRITE_BUFFER_BYTES);
+    let plain = L4BufferSettings::new(0, WRITE_BUFFER_BYTES);
     let fds: ListenFds = Arc::new(parking_lot::Mutex::new(Fds::new()));
     let doorkeeper = Doorkeeper::new(bounds, Some(Arc::clone(&app.gateway.metrics)));
     let mut main = Service::new("main".to_owned(), Connections::new(doorkeeper, app));
     let address = hand_over(doors.main, &fds);
-    let mut listener = ListenerConfig::tcp(address).l4_buffer(buffers);
-    if let Some(tls) = &server.tls {
-        listener = listener.tls(tls_settings(tls)?);
-    }
-    main.add_listener(listener);
+    let listener = ListenerConfig::tcp(address);
+    main.add_listener(match &server.tls {
+        Some(tls) => listener
+            .l4_buffer(L4BufferSettings::new(
+                TLS_READ_BUFFER_BYTES,
+                WRITE_BUFFER_BYTES,
+            ))
+            .tls(tls_settings(tls)?),
+        None => listener.l4_buffer(plain),
+    });
     if let Some(path) = &server.unix_socket {
         // Whoever can open the socket can try tokens: nobody but this user, as with the other files.
         let owner_only = std::fs::Permissions::from_mode(0o600);
         let listener = ListenerConfig::uds(path.to_string_lossy()).permissions(owner_only);
-        main.add_listener(listener.l4_buffer(buffers));
+        main.add_listener(listener.l4_buffer(plain));
     }
     let mut services = vec![main];
     if let Some(ops) = doors.ops {
@@ -121,7 +130,7 @@ pub fn open(
         app.entrance = Entrance::Ops;
         let connections = Connections::new(Doorkeeper::new(bounds, None), &app);
         let mut service = Service::new("ops".to_owned(), connections);
-        service.add_listener(ListenerConfig::tcp(hand_over(ops, &fds)).l4_buffer(buffers));
+        service.add_listener(ListenerConfig::tcp(hand_over(ops, &fds)).l4_buffer(plain));
         services.push(service);
     }
     let start = |mut service: Service<Connections>| {

@@ -86,7 +86,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
 async fn call(app: &App, client: &mut SessionClient<'_>, endpoint: Endpoint) {
     let gateway = &app.gateway;
     let headers = &client.session.req_header().headers;
-    let inbound = Inbound::new(gateway, client.request_id, endpoint, headers);
+    let inbound = Inbound::new(client.request_id, client.started_at_us, endpoint, headers);
     let credential = Credential::of(headers);
     // Boxed: the future of the whole way is large, and an idle connection need not carry it.
     let carried = Box::pin(gateway.carry(inbound, credential.as_ref(), client)).await;

@@ -10,30 +10,31 @@ use crate::usage::{Usage, from_openai};
 pub struct Reply {
     /// The tokens reported.
     pub usage: Option<Usage>,
-    /// The model that answered, by the provider's name for it.
-    pub model: Option<String>,
     /// The provider's id of the answer.
     pub id: Option<String>,
     /// An error in an answer whose status says that all is well.
     pub error: Option<UpstreamError>,
-    /// Bytes of produced text, thoughts and tool arguments, as written in JSON: for estimates where no usage came.
+    /// Bytes of produced text, thoughts and tool arguments, as written in JSON: for estimates, and so 0 where usage came.
     pub output_bytes: u64,
 }
 
-/// Reads an answer in one shallow pass, and a flat one over its choices. None if it is not a JSON object.
+/// Reads an answer in one shallow pass, and a flat one over its choices where they must be estimated. None if it is not a JSON object.
 pub fn inspect(body: &[u8]) -> Option<Reply> {
     let text = std::str::from_utf8(body).ok()?;
     let mut reply = Reply::default();
     let mut has_error = false;
+    let mut choices = None;
     json::members(text, |member| match member.key.as_ref() {
         "usage" => reply.usage = from_openai(member.value.as_bytes()),
-        "model" => reply.model = json::string(member.value),
         "id" => reply.id = json::string(member.value),
         "error" => has_error = is_error(member.value),
-        "choices" => reply.output_bytes = skim(member.value.as_bytes()).output_bytes,
+        "choices" => choices = Some(member.value),
         _ => {}
     })
     .ok()?;
+    if let Some(choices) = choices.filter(|_| reply.usage.is_none()) {
+        reply.output_bytes = skim(choices.as_bytes()).output_bytes;
+    }
     if has_error {
         reply.error = parse_error(body);
     }
@@ -58,9 +59,13 @@ mod tests {
         assert_eq!(usage.get(Unit::CacheRead), 4);
         assert_eq!(usage.get(Unit::Output), 2);
         assert_eq!(reply.id.as_deref(), Some("chatcmpl-1"));
-        assert_eq!(reply.model.as_deref(), Some("gpt-4o-2024-08-06"));
-        assert_eq!(reply.output_bytes, 5);
-        assert_eq!(reply.error, None);
+        assert_eq!((reply.output_bytes, reply.error), (0, None));
+    }
+
+    #[test]
+    fn an_answer_without_usage_tells_how_much_it_says() {
+        let reply = inspect(br#"{"choices":[{"message":{"content":"Hello"}}]}"#).unwrap();
+        assert_eq!((reply.output_bytes, reply.usage), (5, None));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 mod batch;
 mod checkpoint;
-mod pace;
 mod queue;
 mod run;
 

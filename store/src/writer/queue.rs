@@ -9,7 +9,6 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::Job;
-use super::pace::Pace;
 use crate::StoreError;
 use crate::ledger::{CallRow, Intent, LedgerError};
 
@@ -200,7 +199,7 @@ impl Queue {
     }
 
     /// Waits until something is to be written and exchanges it for the empty `batch`. False when the queue is closing.
-    pub(crate) fn take(&self, batch: &mut Batch, backlog: Backlog, pace: &Pace) -> bool {
+    pub(crate) fn take(&self, batch: &mut Batch, backlog: Backlog) -> bool {
         batch.trim();
         let mut state = self.state.lock();
         let mut linger_until = None;
@@ -222,13 +221,6 @@ impl Queue {
             }
         }
         state.attention = Attention::Awake;
-        let now = Instant::now();
-        let gather_until = now + pace.wait(now);
-        // Only closing wakes an attentive writer; a spurious wake is waited out.
-        while gather_until > now
-            && !state.closing
-            && !self.work.wait_until(&mut state, gather_until).timed_out()
-        {}
         std::mem::swap(&mut state.batch, batch);
         !state.closing
     }

@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use super::Identity;
 use super::batch::{BatchWriter, Committed};
 use super::checkpoint::{Checkpointer, LogWatch};
-use super::pace::Pace;
 use super::queue::{Answer, Backlog, Batch, EndWithWriter, Queue};
 use crate::ledger::{CallRow, LedgerError};
 
@@ -25,12 +24,25 @@ pub(super) fn run(
     identity: Identity,
 ) {
     let _end = EndWithWriter(Arc::clone(queue));
+    give_way();
     match BatchWriter::prepare(conn, identity) {
         Ok(batches) => Writer::new(conn, queue, checkpointer, batches).run(),
         Err(error) => {
             tracing::error!(%error, "the store cannot write: its statements do not fit the database")
         }
     }
+}
+
+/// How much the writer gives way to other threads, as `nice` counts it.
+const NICE: i32 = 10;
+
+/// A commit costs about as much as ten calls in it do, so that groups should be large where the processor is busy. A
+/// writer of low priority runs when the threads that hand calls over have nothing left to hand over: at once on an idle
+/// core, and with a large group on a busy one. No timer does that as well.
+fn give_way() {
+    // Where the system does not allow it the groups are smaller, and nothing else changes.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICE);
 }
 
 struct Writer<'c> {
@@ -41,7 +53,6 @@ struct Writer<'c> {
     batch: Batch,
     /// Finished calls that are not committed yet, oldest first.
     pending: Vec<CallRow>,
-    pace: Pace,
     log: LogWatch,
     failures: u32,
 }
@@ -60,7 +71,6 @@ impl<'c> Writer<'c> {
             batches,
             batch: Batch::default(),
             pending: Vec::new(),
-            pace: Pace::new(Instant::now()),
             log: LogWatch::new(conn),
             failures: 0,
         }
@@ -69,7 +79,7 @@ impl<'c> Writer<'c> {
     fn run(mut self) {
         loop {
             let backlog = self.backlog();
-            let open = self.queue.take(&mut self.batch, backlog, &self.pace);
+            let open = self.queue.take(&mut self.batch, backlog);
             if !open {
                 break;
             }
@@ -94,7 +104,6 @@ impl<'c> Writer<'c> {
 
     fn write_calls(&mut self) {
         self.pending.append(&mut self.batch.finished);
-        self.pace.committed(Instant::now());
         let answer = match self.batches.write(&self.batch, &self.pending) {
             Ok(committed) => {
                 self.settle(&committed);
