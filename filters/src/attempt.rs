@@ -16,7 +16,7 @@ use crate::delivery::{Delivery, EVENT_STREAM, Interrupted, Pace};
 use crate::gateway::Gateway;
 use crate::metrics::Tried;
 use crate::plan::{self, Target};
-use crate::provider::{KeyOwner, UpstreamKey};
+use crate::provider::UpstreamKey;
 use crate::refusal::{Fault, Side};
 use crate::reserve::Held;
 use crate::settle::{Finish, Tally};
@@ -176,7 +176,8 @@ impl<S: Sink> Run<'_, S> {
         (asked <= Duration::from_millis(retry.retry_after_max_ms)).then_some(pause)
     }
 
-    /// Every target once, those that are cooling down left out unless all are.
+    /// Every target once. What is set aside is left out, unless that leaves nothing: a key may have been mended, and a
+    /// target that is cooling down is better than none.
     async fn round<'p>(
         &mut self,
         targets: &'p [Target],
@@ -184,49 +185,51 @@ impl<S: Sink> Run<'_, S> {
         retry: &Retry,
     ) -> Result<Finish, Stop> {
         let endpoint = self.held.planned.allowed.ask.inbound.endpoint;
-        let now_us = self.gateway.clock.now_us();
-        let able = || targets.iter().filter(|it| plan::serves(it, endpoint));
-        let all_cool = able().all(|target| target.switch.is_open(now_us));
-        let mut last: Option<Box<Failure>> = None;
-        for target in able() {
-            let has_next_try = last.is_none();
-            if !(all_cool || target.switch.admits(now_us)) {
-                continue;
+        for insist in [false, true] {
+            let mut last: Option<Box<Failure>> = None;
+            for target in targets.iter().filter(|it| plan::serves(it, endpoint)) {
+                if !(insist || target.switch.admits(self.gateway.clock.now_us())) {
+                    continue;
+                }
+                *current = Some(target);
+                match self.keys(target, retry, insist).await {
+                    Ok(Some(finish)) => return Ok(finish),
+                    Ok(None) => {}
+                    Err(Stop::Failed(failure)) => last = Some(failure),
+                    Err(other) => return Err(other),
+                }
+                if self.tally.attempts() >= retry.max_attempts {
+                    break;
+                }
             }
-            *current = Some(target);
-            match self.keys(target, retry, all_cool && has_next_try).await {
-                Err(Stop::Failed(failure)) => last = Some(failure),
-                other => return other,
-            }
-            if self.tally.attempts() >= retry.max_attempts {
-                break;
+            if let Some(failure) = last {
+                return Err(Stop::Failed(failure));
             }
         }
-        Err(Stop::Failed(
-            last.unwrap_or_else(|| Box::new(no_target(targets))),
-        ))
+        Err(Stop::Failed(Box::new(no_target(targets))))
     }
 
-    /// The keys of one target in turn.
-    async fn keys(&mut self, target: &Target, retry: &Retry, force: bool) -> Result<Finish, Stop> {
+    /// The keys of one target in turn; `None` where all of them are set aside and so none was tried.
+    async fn keys(
+        &mut self,
+        target: &Target,
+        retry: &Retry,
+        insist: bool,
+    ) -> Result<Option<Finish>, Stop> {
         let mut last: Option<Box<Failure>> = None;
-        let mut tried = 0;
         for key in target.keys_in_turn() {
-            // The last key of a target that has no other is tried even if it is set aside: its owner may have mended it.
-            let is_only = target.keys.len() == 1;
-            if !(key.switch.admits(self.gateway.clock.now_us()) || force || is_only) {
+            if !(insist || key.switch.admits(self.gateway.clock.now_us())) {
                 continue;
             }
-            if tried > 0 && self.tally.attempts() >= retry.max_attempts {
+            if last.is_some() && self.tally.attempts() >= retry.max_attempts {
                 break;
             }
-            tried += 1;
             let failure = match self.once(target, key).await {
                 Err(Stop::Failed(failure)) => failure,
                 Ok(finish) => {
                     target.switch.succeed();
                     key.switch.succeed();
-                    return Ok(finish);
+                    return Ok(Some(finish));
                 }
                 Err(other) => return Err(other),
             };
@@ -237,9 +240,7 @@ impl<S: Sink> Run<'_, S> {
                 break;
             }
         }
-        Err(Stop::Failed(
-            last.unwrap_or_else(|| Box::new(all_keys_aside(target))),
-        ))
+        last.map_or(Ok(None), |failure| Err(Stop::Failed(failure)))
     }
 
     /// Sets aside what failed, and counts it.
@@ -359,22 +360,7 @@ fn no_target(targets: &[Target]) -> Failure {
     Failure {
         fault: Fault::Unreachable {
             provider,
-            reason: "every target is cooling down after failures",
-        },
-        answer: None,
-        next: Next::Target,
-        retry_after: None,
-        may_repeat: false,
-    }
-}
-
-fn all_keys_aside(target: &Target) -> Failure {
-    let key = target.keys.first();
-    Failure {
-        fault: Fault::KeyRejected {
-            provider: Arc::clone(&target.upstream.name),
-            key_id: key.map_or_else(|| Arc::from("none"), |key| Arc::clone(&key.id)),
-            owner_is_caller: key.is_some_and(|key| key.owner == KeyOwner::Caller),
+            reason: "none of the targets serves this endpoint",
         },
         answer: None,
         next: Next::Target,

@@ -41,12 +41,19 @@ pub(crate) struct Pace {
     pub early_commit: Duration,
 }
 
+/// Sleeps until a moment, or for ever. The timer is made only when there is really something to wait for.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// An answer in the making.
 pub(crate) struct Delivery<'a, S> {
     sink: &'a mut S,
     streamed: bool,
     pace: Pace,
-    started: Instant,
     /// Pingora's shared timers: one of the runtime's own for each call would cost a lock at its start and its end.
     total: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     begun: bool,
@@ -68,7 +75,6 @@ impl<'a, S: Sink> Delivery<'a, S> {
             sink,
             streamed,
             pace,
-            started,
             total: Box::pin(fast_sleep(total)),
             begun: false,
             next_tick: streamed.then(|| started + pace.early_commit),
@@ -94,7 +100,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
                 done = &mut work => return Ok(done),
                 () = self.sink.gone() => return Err(Interrupted::Gone),
                 () = self.total.as_mut() => return Err(Interrupted::TimeUp),
-                () = tokio::time::sleep_until(tick.unwrap_or(self.started)), if tick.is_some() => {}
+                () = sleep_until(tick) => {}
             }
             self.break_silence().await?;
         }

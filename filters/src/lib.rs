@@ -28,6 +28,7 @@ pub mod plan;
 pub mod provider;
 pub mod read;
 pub mod refusal;
+mod relay;
 pub mod reserve;
 pub mod routes;
 mod settle;

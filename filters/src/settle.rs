@@ -18,6 +18,9 @@ use crate::provider::UpstreamKey;
 use crate::refusal::Side;
 use crate::reserve::Held;
 
+/// The longest id of a provider's that is kept whole.
+const UPSTREAM_ID_BYTES: usize = 128;
+
 /// What a call used so far, and what is to be written about it.
 pub(crate) struct Tally {
     ledger: Ledger,
@@ -104,7 +107,10 @@ impl Tally {
             && row.upstream_id.is_none()
             && !id.is_empty()
         {
-            row.upstream_id = Some(id.chars().take(128).collect());
+            row.upstream_id = Some(match id.len() {
+                0..=UPSTREAM_ID_BYTES => id.to_owned(),
+                _ => id.chars().take(UPSTREAM_ID_BYTES).collect(),
+            });
         }
     }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
 use tokio::net::TcpStream;
 
@@ -25,35 +27,11 @@ pub fn post_all(
     path: &str,
     bodies: &[String],
 ) -> Vec<H2Response> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
-    runtime.block_on(async {
-        let stream = TcpStream::connect(address)
-            .await
-            .expect("the gateway accepts a connection");
-        // The answers are read one after the other: the others must not use up the connection's window meanwhile.
-        let (mut sender, connection) = h2::client::Builder::new()
-            .initial_connection_window_size(16 * 1024 * 1024)
-            .handshake::<_, Bytes>(stream)
-            .await
-            .expect("the gateway speaks HTTP/2");
-        let driver = tokio::spawn(connection);
+    run(async {
+        let mut session = Session::open(address, token).await;
         let mut waiting = Vec::new();
         for body in bodies {
-            let request = Request::post(format!("http://{address}{path}"))
-                .header("authorization", format!("Bearer {token}"))
-                .header("content-type", "application/json")
-                .body(())
-                .expect("the request is well formed");
-            sender = sender.ready().await.expect("the connection takes a stream");
-            let (response, mut upload) =
-                sender.send_request(request, false).expect("a stream opens");
-            upload
-                .send_data(Bytes::from(body.clone()), true)
-                .expect("the body is sent");
-            waiting.push(response);
+            waiting.push(session.post(path, body).await.0);
         }
         // Read side by side: answers left unread would use up the window that all streams of a connection share.
         let reading: Vec<_> = waiting
@@ -64,13 +42,81 @@ pub fn post_all(
         for one in reading {
             answers.push(one.await.expect("an answer arrives whole"));
         }
-        drop(sender);
-        driver.abort();
         answers
     })
 }
 
-async fn read(response: h2::client::ResponseFuture) -> H2Response {
+/// Begins to read the answer to `left`, leaves it by resetting its stream, and then sends `next` on the same connection.
+pub fn leave_then_post(
+    address: SocketAddr,
+    token: &str,
+    path: &str,
+    left: &str,
+    next: &str,
+) -> H2Response {
+    run(async {
+        let mut session = Session::open(address, token).await;
+        let (response, mut upload) = session.post(path, left).await;
+        let mut answer = response.await.expect("the gateway answers").into_body();
+        let begun = answer.data().await.expect("the answer has a body");
+        begun.expect("the body begins");
+        upload.send_reset(h2::Reason::CANCEL);
+        read(session.post(path, next).await.0).await
+    })
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(work)
+}
+
+/// One connection.
+struct Session {
+    sender: SendRequest<Bytes>,
+    address: SocketAddr,
+    credential: String,
+}
+
+impl Session {
+    async fn open(address: SocketAddr, token: &str) -> Self {
+        let stream = TcpStream::connect(address)
+            .await
+            .expect("the gateway accepts a connection");
+        // The answers are read one after the other: the others must not use up the connection's window meanwhile.
+        let (sender, connection) = h2::client::Builder::new()
+            .initial_connection_window_size(16 * 1024 * 1024)
+            .handshake::<_, Bytes>(stream)
+            .await
+            .expect("the gateway speaks HTTP/2");
+        // It ends with the runtime.
+        tokio::spawn(connection);
+        Self {
+            sender,
+            address,
+            credential: format!("Bearer {token}"),
+        }
+    }
+
+    async fn post(&mut self, path: &str, body: &str) -> (ResponseFuture, SendStream<Bytes>) {
+        let request = Request::post(format!("http://{}{path}", self.address))
+            .header("authorization", &self.credential)
+            .header("content-type", "application/json")
+            .body(())
+            .expect("the request is well formed");
+        let mut sender = self.sender.clone().ready().await;
+        let sender = sender.as_mut().expect("the connection takes a stream");
+        let (response, mut upload) = sender.send_request(request, false).expect("a stream opens");
+        upload
+            .send_data(Bytes::copy_from_slice(body.as_bytes()), true)
+            .expect("the body is sent");
+        (response, upload)
+    }
+}
+
+async fn read(response: ResponseFuture) -> H2Response {
     let (head, mut stream) = response.await.expect("the gateway answers").into_parts();
     let mut body = Vec::new();
     while let Some(piece) = stream.data().await {

@@ -1,21 +1,27 @@
 //! Weir's black-box test kit.
 //!
 //! Three parts, each usable alone: a scripted [`Upstream`] that can misbehave byte by byte, a [`Gateway`] that runs the real
-//! binary in a directory of its own, and a raw [`Client`] that shows a test what was on the wire. Nothing here shares code with
+//! binary in a directory of its own, and a raw [`Client`] that shows a test what was on the wire. A [`TlsPipe`] puts TLS
+//! between any two of them, an [`H2Front`] has an upstream speak HTTP/2. Nothing here shares code with
 //! the gateway: what it proves, it proves from outside.
 #![expect(
     clippy::expect_used,
     reason = "a test kit that cannot do its work must stop the test, loudly and at the spot"
 )]
 
+mod background;
 pub mod client;
 pub mod gateway;
+mod h2_front;
 pub mod h2c;
 pub mod sdk;
+mod tls;
 pub mod upstream;
 
 pub use client::{Client, Conn, Event, Events, Response, Transcript};
 pub use gateway::{ADMIN_TOKEN, CliOutput, Gateway, GatewayBuilder, Token};
+pub use h2_front::H2Front;
+pub use tls::{Authority, Identity, TlsPipe};
 pub use upstream::{Act, Behaviour, Chat, Outcome, Play, Reply, Seen, Upstream, flaky};
 
 use std::time::{Duration, Instant};

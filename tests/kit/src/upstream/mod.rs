@@ -22,18 +22,16 @@ pub use reply::Reply;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::background::Background;
 use record::Shared;
-use tokio::sync::oneshot;
 
 /// A running scripted upstream; dropping it closes the listener and every connection.
 pub struct Upstream {
     address: SocketAddr,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _server: Background,
 }
 
 /// Where else than on loopback TCP an upstream listens and writes.
@@ -56,31 +54,18 @@ impl Upstream {
     /// Starts with options.
     pub fn start_with(options: UpstreamOptions) -> Self {
         let shared = Arc::new(Shared::new(options.ledger_file));
-        let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::sync_channel(1);
-        let server = Arc::clone(&shared);
+        let served = Arc::clone(&shared);
         let listen = options
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let unix_socket = options.unix_socket;
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("the upstream's runtime starts");
-            runtime.block_on(async move {
-                tokio::select! {
-                    () = server::run(server, listen, unix_socket, bound) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
+        let server = Background::start(move || server::run(served, listen, unix_socket, bound));
         let address = address.recv().expect("the upstream binds a loopback port");
         Self {
             address,
             shared,
-            stop: Some(stop),
-            thread: Some(thread),
+            _server: server,
         }
     }
 
@@ -182,17 +167,5 @@ impl Upstream {
     /// The file that completely sent answers are appended to, if one was asked for.
     pub fn ledger_file(&self) -> Option<&Path> {
         self.shared.ledger_file()
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The thread may be gone already; then there is nobody to tell.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

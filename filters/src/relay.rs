@@ -1,0 +1,240 @@
+//! A streamed answer: its start is held (bounded) until real output, and from there each event is relayed as it comes.
+//! Until it is committed the attempt may still fail over; afterwards a failure is told inside the stream.
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use weir_wire::chat_stream::{ChatStream, Ending, StreamRules};
+use weir_wire::errors::UpstreamError;
+
+use crate::attempt::{Progress, Run, Stop, failed};
+use crate::exchange::{Attempt, done_unless};
+use crate::link::{Link, LinkError};
+use crate::plan::Target;
+use crate::refusal::Side;
+use crate::settle::Finish;
+use crate::sink::{ReplyHead, Sink};
+
+/// Pieces that are taken from the connection's buffer before they are written on together.
+const COALESCE_PIECES: usize = 16;
+/// Bytes that are written on together at most.
+const COALESCE_BYTES: usize = 16 * 1024;
+
+/// The start of a stream, held back until it is known to be real.
+struct Opening {
+    head: Option<ReplyHead>,
+    pieces: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl<S: Sink> Run<'_, S> {
+    /// A streamed answer: held until real output, then relayed as it comes.
+    pub(crate) async fn stream(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+        head: ReplyHead,
+    ) -> Result<Finish, Stop> {
+        let rules = StreamRules {
+            strip_usage: attempt.strip_usage,
+        };
+        self.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
+        let mut held: Option<Opening> = Some(Opening {
+            head: Some(head),
+            pieces: Vec::new(),
+            bytes: 0,
+        });
+        let mut out: Vec<Bytes> = Vec::new();
+        loop {
+            let read = self.delivery.wait(link.read_body()).await?;
+            let ended = match read {
+                Ok(Some(piece)) => self.feed(piece, link, &mut out),
+                Ok(None) => Ok(true),
+                Err(error) => Err(error),
+            };
+            let is_over = match ended {
+                Ok(is_over) => is_over,
+                Err(error) => return self.stream_broke(attempt, held, out, &error).await,
+            };
+            let ending = is_over.then(|| self.finish_stream(&mut out)).flatten();
+            if self.stream_error().is_some()
+                || matches!(ending, Some(Ending::Failed | Ending::Truncated))
+            {
+                return self.stream_failed(attempt, held, out).await;
+            }
+            self.relay(&mut held, &mut out, ending.is_some()).await?;
+            if ending.is_some() {
+                let ended = self.delivery.end().await;
+                self.bill_progress(attempt.target);
+                return Ok(done_unless(ended.is_err(), 200));
+            }
+        }
+    }
+
+    /// Feeds a piece and whatever else is already here, never waiting for more. True at the end of the body.
+    fn feed(
+        &mut self,
+        piece: Bytes,
+        link: &mut Link,
+        out: &mut Vec<Bytes>,
+    ) -> Result<bool, LinkError> {
+        const TOO_LONG: LinkError = LinkError::Broken("an event of its stream is too long");
+        let Progress::Streaming(stream) = &mut self.progress else {
+            return Ok(true);
+        };
+        let mut bytes = piece.len();
+        stream.feed(piece, out).map_err(|_| TOO_LONG)?;
+        if matches!(link, Link::Demo(_)) {
+            return Ok(false);
+        }
+        for _ in 0..COALESCE_PIECES {
+            if bytes >= COALESCE_BYTES || stream.progress().error.is_some() {
+                break;
+            }
+            match link.read_body().now_or_never() {
+                Some(Ok(Some(piece))) => {
+                    bytes += piece.len();
+                    stream.feed(piece, out).map_err(|_| TOO_LONG)?;
+                }
+                Some(Ok(None)) => return Ok(true),
+                Some(Err(error)) => return Err(error),
+                None => break,
+            }
+        }
+        Ok(false)
+    }
+
+    fn finish_stream(&mut self, out: &mut Vec<Bytes>) -> Option<Ending> {
+        match &mut self.progress {
+            Progress::Streaming(stream) => Some(stream.finish(out)),
+            _ => None,
+        }
+    }
+
+    fn stream_error(&self) -> Option<&UpstreamError> {
+        match &self.progress {
+            Progress::Streaming(stream) => stream.progress().error.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn has_output(&self) -> bool {
+        match &self.progress {
+            Progress::Streaming(stream) => stream.progress().has_output,
+            _ => false,
+        }
+    }
+
+    /// Holds pieces until the answer is real, then writes what was held and everything after it.
+    async fn relay(
+        &mut self,
+        held: &mut Option<Opening>,
+        out: &mut Vec<Bytes>,
+        is_over: bool,
+    ) -> Result<(), Stop> {
+        if let Some(opening) = held {
+            opening.bytes += out.iter().map(Bytes::len).sum::<usize>();
+            opening.pieces.append(out);
+            let bounds = &self.held.planned.routes.settings.stream;
+            let is_full =
+                opening.bytes > bounds.hold_bytes || opening.pieces.len() > bounds.hold_events;
+            if !(self.has_output() || is_full || is_over) {
+                return Ok(());
+            }
+            self.commit(held, out).await?;
+        }
+        match out.len() {
+            0 => {}
+            1 => self.delivery.write(out.remove(0)).await?,
+            _ => {
+                let joined: Bytes = out.concat().into();
+                out.clear();
+                self.delivery.write(joined).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first byte to the client: from here on nothing is tried again. The held pieces go to the front of `out`.
+    async fn commit(
+        &mut self,
+        held: &mut Option<Opening>,
+        out: &mut Vec<Bytes>,
+    ) -> Result<(), Stop> {
+        let Some(mut opening) = held.take() else {
+            return Ok(());
+        };
+        if let Some(head) = opening.head.take() {
+            self.delivery.begin(head).await?;
+        }
+        self.tally.first_output();
+        opening.pieces.append(out);
+        *out = opening.pieces;
+        Ok(())
+    }
+
+    /// The stream ended in an error event, or ended without having finished.
+    async fn stream_failed(
+        &mut self,
+        attempt: &Attempt<'_>,
+        held: Option<Opening>,
+        out: Vec<Bytes>,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let stop = match self.stream_error().cloned() {
+            Some(error) => self.reported(target, &error),
+            None => self.broken(target, "its stream ended early"),
+        };
+        self.stream_stopped(target, held, out, stop).await
+    }
+
+    /// The connection broke or fell silent inside the stream.
+    async fn stream_broke(
+        &mut self,
+        attempt: &Attempt<'_>,
+        held: Option<Opening>,
+        mut out: Vec<Bytes>,
+        error: &LinkError,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        // A provider that closes without a last chunk after its terminator has still said everything.
+        if let Progress::Streaming(stream) = &self.progress
+            && stream.progress().done
+        {
+            let mut held = held;
+            self.relay(&mut held, &mut out, true).await?;
+            self.bill_progress(target);
+            let ended = self.delivery.end().await;
+            return Ok(done_unless(ended.is_err(), 200));
+        }
+        let stop = self.link_failure(target, error);
+        self.stream_stopped(target, held, out, stop).await
+    }
+
+    /// Before the commit a broken stream is a failure like another; after it the client is told inside its stream.
+    async fn stream_stopped(
+        &mut self,
+        target: &Target,
+        mut held: Option<Opening>,
+        mut out: Vec<Bytes>,
+        stop: Stop,
+    ) -> Result<Finish, Stop> {
+        let Stop::Failed(failure) = stop else {
+            return Err(stop);
+        };
+        // Output counts as delivered even if it came in one piece with the failure and is still held: whether an answer is
+        // tried again must not hang on how the network cut it.
+        if self.has_output() {
+            self.commit(&mut held, &mut out).await?;
+        }
+        self.bill_progress(target);
+        if held.is_some() {
+            return Err(Stop::Failed(failure));
+        }
+        for piece in out {
+            self.delivery.write(piece).await?;
+        }
+        let told = failure.fault.told();
+        self.delivery.fail(told.to_event()).await;
+        Ok(failed(told.status, Side::Provider))
+    }
+}
