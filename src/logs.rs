@@ -2,21 +2,15 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 use weir_config::{Log, LogFormat};
 
-/// Pingora writes raw heads of requests, keys included, below `warn`: whatever the filter says, it stays above.
-const PINGORA_TARGETS: [&str; 9] = [
-    "pingora=warn",
-    "pingora_core=warn",
-    "pingora_proxy=warn",
-    "pingora_pool=warn",
-    "pingora_http=warn",
-    "pingora_error=warn",
-    "pingora_rustls=warn",
-    "h2=warn",
-    "rustls=warn",
-];
+/// Crates that write raw heads of requests, keys included, below `warn`: whatever the filter says, they stay above.
+const CAPPED: [&str; 4] = ["pingora", "h2", "hyper", "rustls"];
 
 /// Starts logging to standard error. A filter that cannot be read falls back to `info`, and says so.
 pub fn start(log: &Log) {
@@ -24,27 +18,24 @@ pub fn start(log: &Log) {
         Ok(filter) => (filter, false),
         Err(_) => (EnvFilter::new("info"), true),
     };
-    let filter = PINGORA_TARGETS.iter().fold(filter, |filter, target| {
-        // The directives are constants of the form target=level, which parse.
-        match target.parse() {
-            Ok(directive) => filter.add_directive(directive),
-            Err(_) => filter,
-        }
-    });
+    // Both must agree: a directive for a part of a capped crate cannot lift the cap.
+    let filter = filter.and(filter_fn(|event| {
+        *event.level() <= Level::WARN || !CAPPED.iter().any(|it| event.target().starts_with(it))
+    }));
+    let is_terminal = std::io::stderr().is_terminal();
     let is_json = match log.format {
         LogFormat::Json => true,
         LogFormat::Human => false,
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Auto => !is_terminal,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = if is_json {
-        builder.json().flatten_event(true).try_init()
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = if is_json {
+        layer.json().flatten_event(true).with_filter(filter).boxed()
     } else {
-        let ansi = std::io::stderr().is_terminal();
-        builder.with_ansi(ansi).with_target(false).try_init()
+        let human = layer.with_ansi(is_terminal).with_target(false);
+        human.with_filter(filter).boxed()
     };
+    let started = tracing_subscriber::registry().with(layer).try_init();
     if started.is_ok() && is_bad {
         tracing::warn!(filter = %log.filter, "the log filter cannot be read; using `info`");
     }

@@ -256,6 +256,11 @@ async fn keep_house(gateway: Arc<Gateway>, store: Store, clock: Clock) {
 /// this user can read, and onto the screen only if there is one, since a log keeps what it is given.
 fn first_start(settings: &Settings, store: &Store) -> Result<(), ServeError> {
     let given = settings.admin_token.as_ref().map(|token| token.expose());
+    let path = settings.data_dir.join(ADMIN_TOKEN_FILE);
+    if given.is_none() && store.list_users()?.is_empty() {
+        // Before the administrator is made: a token that cannot be written down must not exist.
+        write_private(&path, "")?;
+    }
     let made = store.bootstrap_admin(given, Clock::system().now_us())?;
     let Some((user, _, token)) = made else {
         return Ok(());
@@ -264,7 +269,6 @@ fn first_start(settings: &Settings, store: &Store) -> Result<(), ServeError> {
         tracing::info!(user = %user.name, "first start: the administrator's token is the configured one");
         return Ok(());
     }
-    let path = settings.data_dir.join(ADMIN_TOKEN_FILE);
     write_private(&path, token.expose())?;
     let mut out = std::io::stdout();
     if out.is_terminal() {
@@ -283,10 +287,14 @@ fn first_start(settings: &Settings, store: &Store) -> Result<(), ServeError> {
 fn write_private(path: &Path, text: &str) -> Result<(), ServeError> {
     use std::os::unix::fs::OpenOptionsExt;
     let write = || -> std::io::Result<()> {
+        // A file that is there already would keep its mode.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = std::fs::OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(path)?;
         writeln!(file, "{text}")

@@ -57,8 +57,27 @@ fn help_and_version_are_there_and_unknown_commands_are_not() {
         assert!(help.contains(command), "{command} is not in the help");
         gateway.cli(&[command, "--help"]).assert_success();
     }
-    gateway.cli(&["--version"]).assert_success();
     assert!(!gateway.cli(&["serv"]).status.success());
+}
+
+#[test]
+fn the_version_is_told() {
+    let version = Gateway::builder(WEIR).prepare().cli(&["--version"]);
+    let expected = concat!("weir ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(version.assert_success().stdout, expected);
+}
+
+#[test]
+fn shells_are_given_a_script_that_completes_commands() {
+    let gateway = Gateway::builder(WEIR).prepare();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = gateway.cli(&["completions", shell]).assert_success().stdout;
+        for word in ["weir", "serve", "token", "revoke"] {
+            assert!(script.contains(word), "{shell} does not complete {word}");
+        }
+    }
+    let unknown = gateway.cli(&["completions", "command.com"]);
+    assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ section! {
         h2_max_streams: u32 = "100" as COUNT,
         /// How long an HTTP/2 connection without a stream is kept open.
         h2_idle_ms: u64 = "2m" as MILLIS,
-        /// How long a client may take to accept a piece of the answer.
+        /// How long a client may take to accept a piece of the answer (64 KiB at the most).
         write_timeout_ms: u64 = "30s" as MILLIS,
         ..
         /// The API's certificate; without it the API speaks plain HTTP.
@@ -235,13 +235,13 @@ section! {
     pub struct Retry {
         /// Attempts of one call over all targets.
         max_attempts: u32 = "6" as COUNT,
-        /// Attempts at one target before the next is tried.
+        /// How often all targets of a call are gone through.
         attempts_per_target: u32 = "2" as COUNT,
         /// Wait before the second attempt at a target; it doubles from then on, with jitter.
         backoff_base_ms: u64 = "250ms" as MILLIS,
         /// Longest such wait.
         backoff_max_ms: u64 = "8s" as MILLIS,
-        /// Longest `Retry-After` that is waited for; a longer one moves on to the next target.
+        /// Longest `Retry-After` that is waited for; with a longer one a call is not tried again.
         retry_after_max_ms: u64 = "1m" as MILLIS,
         /// How long a target that keeps failing is left alone before one request tries it again.
         cooldown_ms: u64 = "30s" as MILLIS,
@@ -279,7 +279,7 @@ section! {
         first_byte_ms: u64 = "5m" as MILLIS,
         /// Between two pieces of the answer.
         idle_ms: u64 = "2m" as MILLIS,
-        /// For one attempt as a whole.
+        /// For a call as a whole, all attempts together; of several targets the longest counts.
         total_ms: u64 = "15m" as MILLIS,
     }
 }

@@ -151,17 +151,7 @@ pub(crate) fn judge(
     };
     let provider = Arc::clone(&target.upstream.name);
     if is_key_fault {
-        return Ok(Failure {
-            fault: Fault::KeyRejected {
-                provider,
-                key_id: Arc::clone(&key.id),
-                owner_is_caller: key.owner == KeyOwner::Caller,
-            },
-            answer: None,
-            next: Next::Key,
-            retry_after: None,
-            may_repeat: false,
-        });
+        return Ok(key_rejected(target, key));
     }
     let status = answer.status;
     if !retry.statuses.contains(&status) && !(300..400).contains(&status) {
@@ -179,6 +169,32 @@ pub(crate) fn judge(
         },
         retry_after,
         may_repeat: !is_redirect,
+    })
+}
+
+/// The provider does not take the key: the next key, and nobody is told the provider's words.
+pub(crate) fn key_rejected(target: &Target, key: &UpstreamKey) -> Failure {
+    Failure {
+        fault: Fault::KeyRejected {
+            provider: Arc::clone(&target.upstream.name),
+            key_id: Arc::clone(&key.id),
+            owner_is_caller: key.owner == KeyOwner::Caller,
+        },
+        answer: None,
+        next: Next::Key,
+        retry_after: None,
+        may_repeat: false,
+    }
+}
+
+/// Whether an error inside a 200 is what would have been a 401.
+pub(crate) fn rejects_the_key(error: &UpstreamError) -> bool {
+    let names = [error.code.as_deref(), error.kind.as_deref()];
+    names.into_iter().flatten().any(|name| {
+        matches!(
+            name,
+            "401" | "invalid_api_key" | "authentication_error" | "unauthorized"
+        )
     })
 }
 

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use weir_config::Retry;
 use weir_store::EndKind;
-use weir_wire::chat_stream::ChatStream;
-use weir_wire::estimate;
 
 use crate::answer::{self, Answer};
 use crate::clock;
 use crate::delivery::{Delivery, EVENT_STREAM, Interrupted, Pace};
 use crate::gateway::Gateway;
 use crate::metrics::Tried;
-use crate::plan::{self, Target};
+use crate::plan::{self, Plan, Target};
 use crate::provider::UpstreamKey;
 use crate::refusal::{Fault, Side};
 use crate::reserve::Held;
@@ -71,20 +69,6 @@ pub(crate) struct Run<'a, S> {
     pub held: &'a Held,
     pub delivery: Delivery<'a, S>,
     pub tally: Tally,
-    /// What the attempt under way has come to, for the row if it is interrupted.
-    pub progress: Progress,
-}
-
-/// How far the attempt under way has come.
-#[derive(Default)]
-pub(crate) enum Progress {
-    /// Nothing was sent.
-    #[default]
-    Idle,
-    /// The request was sent.
-    Sent,
-    /// An answer is streaming.
-    Streaming(Box<ChatStream>),
 }
 
 /// Sends a held call to its targets and its answer to the sink, and settles it.
@@ -118,7 +102,6 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
             gateway.clock.clone(),
             &held,
         ),
-        progress: Progress::Idle,
     };
     let finish = run.go().await;
     run.tally.settle(finish).await;
@@ -127,25 +110,20 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
 impl<S: Sink> Run<'_, S> {
     async fn go(&mut self) -> Finish {
         let plan = Arc::clone(&self.held.planned.plan);
-        let mut served: Option<&Target> = None;
-        match self.try_all(&plan.targets, &mut served).await {
+        match self.try_all(&plan.targets).await {
             Ok(finish) => finish,
             Err(Stop::Failed(failure)) => self.give_up(*failure).await,
-            Err(Stop::Interrupted(why)) => self.interrupted(why, served).await,
+            Err(Stop::Interrupted(why)) => self.interrupted(why).await,
         }
     }
 
     /// Rounds over the targets until one answers, none is worth another try, or the attempts are used up.
-    async fn try_all<'p>(
-        &mut self,
-        targets: &'p [Target],
-        current: &mut Option<&'p Target>,
-    ) -> Result<Finish, Stop> {
+    async fn try_all(&mut self, targets: &[Target]) -> Result<Finish, Stop> {
         let retry = self.held.planned.routes.settings.retry.clone();
         let mut round = 0;
         loop {
             round += 1;
-            let failure = match self.round(targets, current, &retry).await {
+            let failure = match self.round(targets, &retry).await {
                 Err(Stop::Failed(failure)) => failure,
                 other => return other,
             };
@@ -178,24 +156,23 @@ impl<S: Sink> Run<'_, S> {
 
     /// Every target once. What is set aside is left out, unless that leaves nothing: a key may have been mended, and a
     /// target that is cooling down is better than none.
-    async fn round<'p>(
-        &mut self,
-        targets: &'p [Target],
-        current: &mut Option<&'p Target>,
-        retry: &Retry,
-    ) -> Result<Finish, Stop> {
+    async fn round(&mut self, targets: &[Target], retry: &Retry) -> Result<Finish, Stop> {
         let endpoint = self.held.planned.allowed.ask.inbound.endpoint;
         for insist in [false, true] {
             let mut last: Option<Box<Failure>> = None;
             for target in targets.iter().filter(|it| plan::serves(it, endpoint)) {
-                if !(insist || target.switch.admits(self.gateway.clock.now_us())) {
+                let pass = target.switch.admits(self.gateway.clock.now_us());
+                if pass.is_none() && !insist {
                     continue;
                 }
-                *current = Some(target);
-                match self.keys(target, retry, insist).await {
+                let tried = self.keys(target, retry, insist).await;
+                if let (Some(pass), Ok(None) | Err(Stop::Interrupted(_))) = (&pass, &tried) {
+                    target.switch.give_up(pass, self.gateway.clock.now_us());
+                }
+                match tried {
                     Ok(Some(finish)) => return Ok(finish),
                     Ok(None) => {}
-                    Err(Stop::Failed(failure)) => last = Some(failure),
+                    Err(Stop::Failed(failure)) => last = Some(worse(last, failure)),
                     Err(other) => return Err(other),
                 }
                 if self.tally.attempts() >= retry.max_attempts {
@@ -218,29 +195,57 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Option<Finish>, Stop> {
         let mut last: Option<Box<Failure>> = None;
         for key in target.keys_in_turn() {
-            if !(insist || key.switch.admits(self.gateway.clock.now_us())) {
-                continue;
-            }
             if last.is_some() && self.tally.attempts() >= retry.max_attempts {
                 break;
+            }
+            let pass = key.switch.admits(self.gateway.clock.now_us());
+            if pass.is_none() && !insist {
+                continue;
             }
             let failure = match self.once(target, key).await {
                 Err(Stop::Failed(failure)) => failure,
                 Ok(finish) => {
-                    target.switch.succeed();
-                    key.switch.succeed();
+                    self.note_end(target, key, &finish, retry);
                     return Ok(Some(finish));
                 }
-                Err(other) => return Err(other),
+                Err(other) => {
+                    if let Some(pass) = &pass {
+                        key.switch.give_up(pass, self.gateway.clock.now_us());
+                    }
+                    return Err(other);
+                }
             };
             self.note(target, key, &failure, retry);
+            if let (Some(pass), Next::Target) = (&pass, failure.next) {
+                // The target failed, which says nothing about the key.
+                key.switch.give_up(pass, self.gateway.clock.now_us());
+            }
             let next = failure.next;
-            last = Some(failure);
+            last = Some(worse(last, failure));
             if next == Next::Target {
                 break;
             }
         }
         last.map_or(Ok(None), |failure| Err(Stop::Failed(failure)))
+    }
+
+    /// An answer was delivered; one that broke on its way is still the target's failure.
+    fn note_end(&self, target: &Target, key: &UpstreamKey, finish: &Finish, retry: &Retry) {
+        key.switch.succeed();
+        if finish.side == Some(Side::Provider) {
+            self.cool_down(target, retry);
+        } else {
+            target.switch.succeed();
+        }
+    }
+
+    fn cool_down(&self, target: &Target, retry: &Retry) {
+        let cooldown = Duration::from_millis(retry.cooldown_ms);
+        let now_us = self.gateway.clock.now_us();
+        let threshold = retry.cooldown_after_failures;
+        if target.switch.fail(now_us, threshold, cooldown) {
+            self.gateway.metrics.cooled_down(&target.upstream.name);
+        }
     }
 
     /// Sets aside what failed, and counts it.
@@ -251,15 +256,14 @@ impl<S: Sink> Run<'_, S> {
         match (&failure.fault, failure.next) {
             (Fault::KeyRejected { .. }, _) => key.switch.open_for(now_us, KEY_ASIDE),
             (_, Next::Key) => key.switch.open_for(now_us, rest),
-            (_, Next::Target) => {
-                let cooldown = Duration::from_millis(retry.cooldown_ms);
-                if target
-                    .switch
-                    .fail(now_us, retry.cooldown_after_failures, cooldown)
-                {
-                    self.gateway.metrics.cooled_down(&target.upstream.name);
-                }
+            (_, Next::Target) if failure.retry_after.is_some() => {
+                target.switch.open_for(now_us, rest);
             }
+            (_, Next::Target) => self.cool_down(target, retry),
+        }
+        if failure.next == Next::Key {
+            // It refused the key, and so it is there.
+            target.switch.succeed();
         }
         let provider = &target.upstream.name;
         self.gateway.metrics.tried(Tried {
@@ -269,7 +273,7 @@ impl<S: Sink> Run<'_, S> {
         tracing::info!(
             call = %self.held.planned.allowed.ask.inbound.call_id,
             provider = %provider, model = %target.model, key = %key.id,
-            attempt = self.tally.attempts(), reason = %failure.fault, "attempt failed"
+            attempt = self.tally.attempts(), reason = failure.fault.reason(), "attempt failed"
         );
     }
 
@@ -294,18 +298,12 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// The owner left, or time was up, in the middle of an attempt.
-    async fn interrupted(&mut self, why: Interrupted, target: Option<&Target>) -> Finish {
-        if let Some(target) = target {
-            self.bill_progress(target);
-        }
+    async fn interrupted(&mut self, why: Interrupted) -> Finish {
+        self.tally.bill_progress();
         if why == Interrupted::Gone {
             return cancelled();
         }
-        let total_ms = self.held.planned.plan.targets[0]
-            .upstream
-            .provider()
-            .timeouts
-            .total_ms;
+        let total_ms = total_ms(&self.held.planned.plan);
         self.give_up(Failure {
             fault: Fault::TimeUp { total_ms },
             answer: None,
@@ -315,26 +313,30 @@ impl<S: Sink> Run<'_, S> {
         })
         .await
     }
+}
 
-    /// Bills what the attempt under way has used, as far as it is known: told usage, else an estimate.
-    pub(crate) fn bill_progress(&mut self, target: &Target) {
-        let input = estimate::tokens_of_bytes(self.held.planned.allowed.ask.body.len() as u64);
-        match std::mem::take(&mut self.progress) {
-            Progress::Idle => {}
-            Progress::Sent => self.tally.used_about(target, input, 0),
-            Progress::Streaming(stream) => {
-                let progress = stream.progress();
-                match &progress.usage {
-                    Some(usage) => self.tally.used(target, usage),
-                    None => {
-                        let by_bytes = estimate::tokens_of_bytes(progress.output_bytes);
-                        let output = by_bytes.max(progress.output_events);
-                        self.tally.used_about(target, input, output);
-                    }
-                }
-            }
-        }
-    }
+/// Of two failures the one to be told: a provider's own answer says more than a refused key. Trying again may help if it
+/// may help with either, and then after the shorter wait.
+fn worse(before: Option<Box<Failure>>, now: Box<Failure>) -> Box<Failure> {
+    let Some(before) = before else {
+        return now;
+    };
+    let may_repeat = before.may_repeat || now.may_repeat;
+    let retry_after = before.retry_after.min(now.retry_after);
+    let keeps_before = before.answer.is_some() && now.answer.is_none();
+    let mut told = if keeps_before { before } else { now };
+    told.may_repeat = may_repeat;
+    told.retry_after = retry_after;
+    told
+}
+
+/// The time a call has, all its attempts together: that of its most patient target.
+fn total_ms(plan: &Plan) -> u64 {
+    let each = plan
+        .targets
+        .iter()
+        .map(|it| it.upstream.provider().timeouts.total_ms);
+    each.max().unwrap_or(0)
 }
 
 pub(crate) fn failed(status: u16, side: Side) -> Finish {

@@ -21,7 +21,7 @@ use thiserror::Error;
 /// A minute in nanoseconds, the window of the request rate.
 const MINUTE_NS: u64 = 60_000_000_000;
 /// Gauges kept for subjects nobody uses any more are swept when there are more than this many.
-const GAUGES_BEFORE_SWEEP: usize = 4_096;
+const GAUGES_BEFORE_SWEEP: usize = 65_536;
 
 /// Whose limit it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,7 +120,8 @@ pub trait Counters: Send + Sync {
 pub struct Gauge {
     scope: Scope,
     quotas: Quotas,
-    in_flight: AtomicU32,
+    /// Shared with the gauge that new quotas replace this one by: what is in flight stays counted.
+    in_flight: Arc<AtomicU32>,
     rate: Option<Rate>,
 }
 
@@ -211,7 +212,7 @@ impl Rate {
 }
 
 impl Gauge {
-    fn new(scope: Scope, quotas: Quotas) -> Self {
+    fn new(scope: Scope, quotas: Quotas, in_flight: Arc<AtomicU32>) -> Self {
         let rate = quotas
             .requests_per_minute
             .and_then(NonZeroU32::new)
@@ -219,7 +220,7 @@ impl Gauge {
         Self {
             scope,
             quotas,
-            in_flight: AtomicU32::new(0),
+            in_flight,
             rate,
         }
     }
@@ -255,8 +256,10 @@ impl Counters for LocalCounters {
         let key = (scope, id.to_owned());
         match gauges.get(&key) {
             Some(gauge) if gauge.quotas == quotas => Arc::clone(gauge),
-            _ => {
-                let gauge = Arc::new(Gauge::new(scope, quotas));
+            before => {
+                let in_flight = before.map(|it| Arc::clone(&it.in_flight));
+                let gauge = Gauge::new(scope, quotas, in_flight.unwrap_or_default());
+                let gauge = Arc::new(gauge);
                 gauges.insert(key, Arc::clone(&gauge));
                 gauge
             }

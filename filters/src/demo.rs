@@ -18,6 +18,8 @@ const WORD_PAUSE: Duration = Duration::from_millis(8);
 const ECHO_WORDS_MAX: usize = 200;
 /// The length of an embedding where the caller names none.
 const DIMENSIONS: usize = 64;
+/// Numbers in the embeddings of one answer.
+const NUMBERS_MAX: usize = 1 << 18;
 /// The longest embedding.
 const DIMENSIONS_MAX: usize = 4_096;
 /// The moment the demo's objects say they were created; a fixed one, as nothing is really created.
@@ -55,13 +57,17 @@ impl Demo {
     /// The answer to a request body.
     pub(crate) fn answer(endpoint: Endpoint, body: &[u8]) -> pingora::Result<Self> {
         let Ok(ask) = serde_json::from_slice::<DemoAsk>(body) else {
-            let error = json!({"error": {
-                "message": "the demo provider could not read the request: a field has the wrong type",
-                "type": "invalid_request_error", "param": null, "code": null}});
-            return Self::whole(400, &error);
+            return Self::refuse(
+                "the demo provider could not read the request: a field has the wrong type",
+            );
         };
         match endpoint {
-            Endpoint::Embeddings => Self::whole(200, &embeddings(&ask)),
+            Endpoint::Embeddings => match embeddings(&ask) {
+                Some(answer) => Self::whole(200, &answer),
+                None => Self::refuse(
+                    "the demo provider embeds less at once: fewer inputs or dimensions",
+                ),
+            },
             Endpoint::Chat | Endpoint::Completions => Self::text(endpoint, &ask),
         }
     }
@@ -75,7 +81,7 @@ impl Demo {
                 .collect(),
             _ => vec![text_of(&ask.prompt)],
         };
-        let prompt_tokens: usize = prompt.iter().map(|text| words(text).len()).sum();
+        let prompt_tokens: usize = prompt.iter().map(|text| count_words(text)).sum();
         let said = prompt.last().map(String::as_str).unwrap_or_default();
         let answer = reply_to(said);
         let mut pieces = words(&answer);
@@ -153,6 +159,12 @@ impl Demo {
         })
     }
 
+    fn refuse(message: &str) -> pingora::Result<Self> {
+        let error = json!({"error": {
+            "message": message, "type": "invalid_request_error", "param": null, "code": null}});
+        Self::whole(400, &error)
+    }
+
     fn whole(status: u16, body: &Value) -> pingora::Result<Self> {
         let mut head = ResponseHeader::build(status, Some(1))?;
         head.insert_header(http::header::CONTENT_TYPE, "application/json")?;
@@ -184,8 +196,8 @@ fn object(endpoint: Endpoint, streamed: bool) -> &'static str {
 }
 
 fn reply_to(said: &str) -> String {
-    let heard: String = words(said).into_iter().take(ECHO_WORDS_MAX).collect();
-    let heard = heard.trim();
+    let heard: Vec<&str> = said.split_whitespace().take(ECHO_WORDS_MAX).collect();
+    let heard = heard.join(" ");
     if heard.is_empty() {
         return "Hello from Weir's demo provider. Send me a message and I will repeat it."
             .to_owned();
@@ -224,11 +236,16 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+fn count_words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
 fn usage(prompt: usize, completion: usize) -> Value {
     json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
 }
 
-fn embeddings(ask: &DemoAsk) -> Value {
+/// `None` where the numbers asked for would take more memory than a demo is worth.
+fn embeddings(ask: &DemoAsk) -> Option<Value> {
     let inputs: Vec<String> = match &ask.input {
         Value::Array(items) if items.iter().all(Value::is_string) => {
             items.iter().map(text_of).collect()
@@ -240,6 +257,9 @@ fn embeddings(ask: &DemoAsk) -> Value {
         .dimensions
         .unwrap_or(DIMENSIONS)
         .clamp(1, DIMENSIONS_MAX);
+    if inputs.len().saturating_mul(dimensions) > NUMBERS_MAX {
+        return None;
+    }
     let is_base64 = ask.encoding_format.as_deref() == Some("base64");
     let data: Vec<Value> = inputs
         .iter()
@@ -255,9 +275,9 @@ fn embeddings(ask: &DemoAsk) -> Value {
             json!({"object": "embedding", "index": index, "embedding": embedding})
         })
         .collect();
-    let tokens: usize = inputs.iter().map(|text| words(text).len()).sum();
-    json!({"object": "list", "model": ask.model, "data": data,
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
+    let tokens: usize = inputs.iter().map(|text| count_words(text)).sum();
+    Some(json!({"object": "list", "model": ask.model, "data": data,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}))
 }
 
 /// A unit vector that depends on the words of the text: equal texts are equal, texts that share words are near.

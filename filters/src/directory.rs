@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -124,6 +124,8 @@ pub struct Directory {
     unknown: Cache<String, ()>,
     lookups: Semaphore,
     seen_change: AtomicI64,
+    /// Counts how often everyone was forgotten, so that a load that began before puts nobody back.
+    epoch: AtomicU64,
     checked_us: AtomicI64,
 }
 
@@ -151,6 +153,7 @@ impl Directory {
                 .build(),
             lookups: Semaphore::new(LOOKUPS_MAX),
             seen_change: AtomicI64::new(seen_change),
+            epoch: AtomicU64::new(0),
             checked_us,
         })
     }
@@ -190,7 +193,7 @@ impl Directory {
         if let Some(known) = self.tokens.get(&public_id) {
             return Ok(Some(known));
         }
-        let before = self.seen_change.load(Ordering::Acquire);
+        let before = self.version();
         let this = Arc::clone(self);
         let id = public_id.clone();
         let loaded = tokio::task::spawn_blocking(move || this.load(&id)).await;
@@ -198,7 +201,7 @@ impl Directory {
             Ok(Ok(Some(known))) => {
                 self.tokens.insert(public_id.clone(), Arc::clone(&known));
                 // A change that was read between the load and the insert did not find this entry: drop it again.
-                if self.seen_change.load(Ordering::Acquire) != before {
+                if self.version() != before {
                     self.tokens.invalidate(&public_id);
                 }
                 Ok(Some(known))
@@ -262,7 +265,15 @@ impl Directory {
         age_us > i64::try_from(STALE_MAX.as_micros()).unwrap_or(i64::MAX)
     }
 
+    fn version(&self) -> (i64, u64) {
+        (
+            self.seen_change.load(Ordering::Acquire),
+            self.epoch.load(Ordering::Acquire),
+        )
+    }
+
     fn forget_everyone(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         self.tokens.invalidate_all();
         self.unknown.invalidate_all();
     }
@@ -277,6 +288,10 @@ impl Directory {
             let Some(last) = changes.last().map(|change| change.seq) else {
                 return Ok(());
             };
+            if changes.first().is_some_and(|first| first.seq != seen + 1) {
+                // Older changes are pruned: what they were about is not known any more, so nobody is.
+                self.forget_everyone();
+            }
             // The mark moves first: a load that began before this change sees it moved and drops what it inserts.
             self.seen_change.store(last, Ordering::Release);
             for change in &changes {

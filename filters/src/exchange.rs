@@ -12,7 +12,7 @@ use weir_wire::errors::UpstreamError;
 use weir_wire::estimate;
 
 use crate::answer::{self, Answer};
-use crate::attempt::{Failure, Next, Progress, Run, Stop, cancelled, failed, first_byte_limit};
+use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
 use crate::demo::Demo;
 use crate::inject::RequestHead;
@@ -20,15 +20,17 @@ use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
 use crate::refusal::{Fault, Side};
-use crate::settle::Finish;
+use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 
+/// The media type of a stream, whatever follows it.
+const STREAM_TYPE: &[u8] = b"text/event-stream";
 /// The largest answer that is not a stream.
 const REPLY_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// The largest body of an error that is relayed.
 const ERROR_MAX_BYTES: usize = 1024 * 1024;
 /// Pooled connections that may turn out dead before a fresh one is made.
-const DEAD_POOLED_MAX: u32 = 1;
+const DEAD_POOLED_MAX: u32 = 3;
 
 /// Everything about an attempt that its steps share.
 pub(crate) struct Attempt<'t> {
@@ -45,7 +47,6 @@ impl<S: Sink> Run<'_, S> {
         key: &UpstreamKey,
     ) -> Result<Finish, Stop> {
         self.tally.attempt(target, key);
-        self.progress = Progress::Idle;
         let ask = &self.held.planned.allowed.ask;
         let quirks = &target.upstream.provider().quirks;
         let inject_usage = ask.head.stream && quirks.stream_options;
@@ -83,13 +84,14 @@ impl<S: Sink> Run<'_, S> {
         let mut dead = 0;
         loop {
             let mut link = self.send(attempt, body.clone(), dead > 0).await?;
-            self.progress = Progress::Sent;
+            self.tally.progress = Progress::Sent;
             let limit = first_byte_limit(target);
             match self.delivery.wait(link.read_head(limit)).await {
                 Ok(Ok(())) => return Ok(link),
                 Ok(Err(LinkError::DeadPooled)) if dead < dead_max => {
+                    self.gateway.connectors.cancel(link).await;
                     dead += 1;
-                    self.progress = Progress::Idle;
+                    self.tally.progress = Progress::Idle;
                 }
                 Ok(Err(error)) => {
                     self.gateway.connectors.cancel(link).await;
@@ -150,11 +152,12 @@ impl<S: Sink> Run<'_, S> {
             let headers = head.headers.clone();
             return self.refused(attempt, link, status, headers).await;
         }
+        self.tally.progress = Progress::Answering;
         let content_type = head.headers.get(http::header::CONTENT_TYPE).cloned();
         let is_stream = content_type.as_ref().is_some_and(|it| {
-            it.as_bytes()
-                .trim_ascii_start()
-                .starts_with(b"text/event-stream")
+            let it = it.as_bytes().trim_ascii_start();
+            it.get(..STREAM_TYPE.len())
+                .is_some_and(|it| it.eq_ignore_ascii_case(STREAM_TYPE))
         });
         let lease = self.held.planned.allowed.ask.admitted.lease();
         let mut headers = answer::rate_headers(lease);
@@ -219,21 +222,19 @@ impl<S: Sink> Run<'_, S> {
             return Err(self.broken(target, "its answer is not JSON"));
         };
         if let Some(error) = reply.error {
-            return Err(self.reported(target, &error));
+            return Err(self.reported(attempt, &error));
         }
         match &reply.usage {
-            Some(usage) => self.tally.used(target, usage),
+            Some(usage) => self.tally.used(usage),
             None => {
-                let asked = &self.held.planned.allowed.ask.body;
-                let input = estimate::tokens_of_bytes(asked.len() as u64);
                 let output = estimate::tokens_of_bytes(reply.output_bytes);
-                self.tally.used_about(target, input, output);
+                self.tally.used_about(output);
             }
         }
         if let Some(id) = &reply.id {
             self.tally.set_upstream_id(id);
         }
-        self.progress = Progress::Idle;
+        self.tally.progress = Progress::Idle;
         self.tally.first_output();
         if self.delivery.is_begun() {
             // Committed early as a stream, and then the provider answered whole: its body as one event is the best that
@@ -266,7 +267,7 @@ impl<S: Sink> Run<'_, S> {
         let target = attempt.target;
         let body = self.collect(target, link, ERROR_MAX_BYTES).await?;
         // The provider said no: there is nothing to bill.
-        self.progress = Progress::Idle;
+        self.tally.progress = Progress::Idle;
         let mut served = Vec::new();
         answer::push_served(target, self.tally.attempts(), &mut served);
         let answer = Answer {
@@ -323,8 +324,13 @@ impl<S: Sink> Run<'_, S> {
             },
             LinkError::Broken(reason) => Fault::Broken { provider, reason },
         };
-        if matches!(self.progress, Progress::Sent) && *error == LinkError::FirstByteTimeout {
-            self.bill_progress(target);
+        let is_at_work = match self.tally.progress {
+            Progress::Sent => *error == LinkError::FirstByteTimeout,
+            Progress::Answering => true,
+            _ => false,
+        };
+        if is_at_work {
+            self.tally.bill_progress();
         }
         fail(fault)
     }
@@ -336,12 +342,16 @@ impl<S: Sink> Run<'_, S> {
         })
     }
 
-    pub(crate) fn reported(&self, target: &Target, error: &UpstreamError) -> Stop {
+    /// An error inside a 200. One about the key is not told as the provider words it: it may quote the key.
+    pub(crate) fn reported(&self, attempt: &Attempt<'_>, error: &UpstreamError) -> Stop {
+        if answer::rejects_the_key(error) {
+            let failure = answer::key_rejected(attempt.target, attempt.key);
+            return Stop::Failed(Box::new(failure));
+        }
         fail(Fault::Reported {
-            provider: Arc::clone(&target.upstream.name),
-            message: error.message.clone(),
+            provider: Arc::clone(&attempt.target.upstream.name),
+            message: attempt.key.redact(&error.message),
             code: error.code.clone(),
-            kind: error.kind.clone(),
         })
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 use weir_config::Settings;
 use weir_store::{Ledger, Sealer, Store, StoreError};
+use weir_wire::body::MAX_MODEL_BYTES;
 
 use crate::ask::{Endpoint, Inbound};
 use crate::attempt::attempt;
@@ -61,6 +62,11 @@ pub enum SetupError {
     /// The metrics.
     #[error("metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The certificates by which providers are trusted.
+    #[error(
+        "the certificate authorities to trust cannot be loaded: {0}; see SSL_CERT_FILE and SSL_CERT_DIR"
+    )]
+    Authorities(String),
 }
 
 /// A client's request as the way reads it: its body on demand, so that a refused caller's body is never read.
@@ -142,7 +148,8 @@ impl Gateway {
             clock,
             ids: CallIds::default(),
             body_memory,
-            connectors: Connectors::default(),
+            connectors: Connectors::new()
+                .map_err(|error| SetupError::Authorities(error.root_cause().to_string()))?,
             counters,
             switchboard,
             routes: ArcSwap::from_pointee(routes),
@@ -219,6 +226,12 @@ impl Gateway {
     pub async fn model(&self, credential: Option<&Credential>, name: &str) -> Result<(), Refusal> {
         let caller = identify::identify(&self.directory, &self.clock, credential).await?;
         let routes = self.routes();
+        if name.len() > MAX_MODEL_BYTES {
+            return Err(Refusal::Allow(allow::AllowError::NotFound {
+                model: name.chars().take(MAX_MODEL_BYTES).collect(),
+                nearest: Vec::new(),
+            }));
+        }
         if routes.is_usable(caller.known.holder(), name) {
             return Ok(());
         }

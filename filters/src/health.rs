@@ -23,23 +23,39 @@ pub struct Switch {
     open_until_us: AtomicI64,
 }
 
+/// Leave to go, given by a switch.
+pub struct Pass {
+    /// Zero where the switch is closed; else what the probe has put in the switch's place.
+    lease_us: i64,
+}
+
 impl Switch {
-    /// Whether a request may go now. A probe that is let through keeps others waiting for a while.
-    pub fn admits(&self, now_us: i64) -> bool {
+    /// Lets a request through, or not. One that goes as a probe keeps others waiting until it reports, or for a while.
+    pub fn admits(&self, now_us: i64) -> Option<Pass> {
         let until = self.open_until_us.load(Ordering::Acquire);
         if until == 0 {
-            return true;
+            return Some(Pass { lease_us: 0 });
         }
-        now_us >= until
+        let lease_us = now_us + PROBE_LEASE_US;
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        let is_first = now_us >= until
             && self
                 .open_until_us
-                .compare_exchange(
-                    until,
-                    now_us + PROBE_LEASE_US,
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                )
-                .is_ok()
+                .compare_exchange(until, lease_us, order.0, order.1)
+                .is_ok();
+        is_first.then_some(Pass { lease_us })
+    }
+
+    /// A request that was let through learned nothing: another may probe at once.
+    pub fn give_up(&self, pass: &Pass, now_us: i64) {
+        if pass.lease_us != 0 {
+            let _ = self.open_until_us.compare_exchange(
+                pass.lease_us,
+                now_us.max(1),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+        }
     }
 
     /// Whether the switch is open, without asking to be let through.
@@ -116,28 +132,44 @@ mod tests {
         switch.succeed();
         assert!(!switch.fail(3, 3, COOLDOWN) && !switch.fail(4, 3, COOLDOWN));
         assert!(switch.fail(5, 3, COOLDOWN));
-        assert!(!switch.admits(6));
+        assert!(switch.admits(6).is_none());
         let later = 5 + 30_000_000;
-        assert!(switch.admits(later), "the probe goes");
-        assert!(!switch.admits(later + 1), "nobody else goes beside it");
+        assert!(switch.admits(later).is_some(), "the probe goes");
+        assert!(
+            switch.admits(later + 1).is_none(),
+            "nobody else goes beside it"
+        );
         switch.succeed();
-        assert!(switch.admits(later + 2));
+        assert!(switch.admits(later + 2).is_some());
     }
 
     #[test]
     fn a_failed_probe_opens_it_again_at_once() {
         let switch = Switch::default();
         switch.open_for(0, COOLDOWN);
-        assert!(switch.admits(30_000_000));
+        assert!(switch.admits(30_000_000).is_some());
         assert!(switch.fail(30_000_001, 3, COOLDOWN));
-        assert!(!switch.admits(59_000_000));
+        assert!(switch.admits(59_000_000).is_none());
     }
 
     #[test]
     fn a_probe_that_never_reports_does_not_block_for_ever() {
         let switch = Switch::default();
         switch.open_for(0, COOLDOWN);
-        assert!(switch.admits(30_000_000));
-        assert!(switch.admits(30_000_000 + PROBE_LEASE_US));
+        assert!(switch.admits(30_000_000).is_some());
+        assert!(switch.admits(30_000_000 + PROBE_LEASE_US).is_some());
+    }
+
+    #[test]
+    fn a_probe_that_learned_nothing_makes_room_for_the_next() {
+        let switch = Switch::default();
+        switch.open_for(0, COOLDOWN);
+        let pass = switch.admits(30_000_000).unwrap();
+        switch.give_up(&pass, 30_000_001);
+        assert!(switch.admits(30_000_002).is_some());
+        // Once somebody has reported, a late one changes nothing.
+        switch.succeed();
+        switch.give_up(&pass, 30_000_003);
+        assert!(switch.admits(30_000_004).is_some());
     }
 }

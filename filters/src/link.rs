@@ -10,6 +10,7 @@ use pingora::connectors::http::Connector;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1;
+use pingora::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
 use pingora::{Error, ErrorType};
 use tokio::io::AsyncWriteExt;
 
@@ -30,15 +31,6 @@ const ONE_WRITE_BYTES: usize = 64 * 1024;
 pub struct Connectors {
     idle: IdlePool,
     secure: Connector,
-}
-
-impl Default for Connectors {
-    fn default() -> Self {
-        Self {
-            idle: IdlePool::new(POOL_IDLE),
-            secure: Connector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
-        }
-    }
 }
 
 /// What went wrong on a link, by what it means for the next step.
@@ -77,6 +69,16 @@ pub(crate) struct NetworkLink {
 }
 
 impl Connectors {
+    /// Connectors that trust the authorities of this system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    pub(crate) fn new() -> pingora::Result<Self> {
+        // Pingora panics where they cannot be loaded; loading them once before makes an error of it.
+        load_platform_certs_incl_env_into_store(&mut RootCertStore::empty())?;
+        Ok(Self {
+            idle: IdlePool::new(POOL_IDLE),
+            secure: Connector::new(Some(ConnectorOptions::new(POOL_CONNECTIONS))),
+        })
+    }
+
     /// Closes connections that have been idle for too long.
     pub(crate) fn sweep(&self) {
         self.idle.sweep();

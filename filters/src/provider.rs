@@ -88,9 +88,33 @@ impl UpstreamKey {
             owner,
             weight: weight.max(1),
             header,
-            switch: switchboard.switch(format!("key:{id}")),
+            // A replaced secret is another key: it must not inherit what the old one was set aside for.
+            switch: switchboard.switch(format!("key:{id}:{:x}", fingerprint(secret))),
         })
     }
+}
+
+impl UpstreamKey {
+    /// A provider's message without the key, should it quote it.
+    pub(crate) fn redact(&self, message: &str) -> String {
+        let sent = self
+            .header
+            .as_ref()
+            .and_then(|(_, value)| value.to_str().ok());
+        let secret = sent.map(|it| it.strip_prefix("Bearer ").unwrap_or(it));
+        match secret.filter(|it| !it.is_empty()) {
+            Some(secret) => message.replace(secret, "[key]"),
+            None => message.to_owned(),
+        }
+    }
+}
+
+/// Tells secrets of this process's memory apart, and nothing about them.
+fn fingerprint(secret: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    secret.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Why a provider's address is not known.

@@ -12,6 +12,10 @@ use crate::refusal::Refusal;
 
 /// The brotli decoder's own buffer.
 const BROTLI_BUFFER_BYTES: usize = 4096;
+/// The window a zstd body may ask for: 8 MiB, as the content coding is registered (RFC 9659).
+const ZSTD_WINDOW_LOG: u32 = 23;
+/// What a decoder may hold of memory while it works, whichever it is.
+const ZSTD_WINDOW_BYTES: usize = 1 << ZSTD_WINDOW_LOG;
 /// Bodies up to this size are parsed at once; larger ones beside the event loop.
 const INLINE_BYTES: usize = 128 * 1024;
 
@@ -87,7 +91,9 @@ fn open(
         None => body,
         Some(encoding) => {
             // Measured first, into nothing: a bomb costs time but no memory, and an honest body gets its exact share.
+            let window = memory.take(ZSTD_WINDOW_BYTES)?;
             let len = decompress(encoding, &body.bytes, max_bytes, &mut io::sink())?;
+            drop(window);
             let share = memory.take(len)?;
             let mut bytes = Vec::with_capacity(len);
             decompress(encoding, &body.bytes, max_bytes, &mut bytes)?;
@@ -115,7 +121,11 @@ fn decompress(
             drain(decoder, max_bytes, out)
         }
         Encoding::Zstd => {
-            let decoder = zstd::stream::read::Decoder::new(raw).map_err(|_| ReadError::Corrupt)?;
+            let mut decoder =
+                zstd::stream::read::Decoder::new(raw).map_err(|_| ReadError::Corrupt)?;
+            decoder
+                .window_log_max(ZSTD_WINDOW_LOG)
+                .map_err(|_| ReadError::Corrupt)?;
             drain(decoder, max_bytes, out)
         }
         Encoding::Unknown => Err(ReadError::Encoding),

@@ -123,8 +123,6 @@ pub enum Fault {
         message: String,
         /// Its code.
         code: Option<String>,
-        /// Its type.
-        kind: Option<String>,
     },
     /// The provider refused the key.
     #[error("{} was rejected by provider `{provider}`: {}", key_text(.owner_is_caller, .key_id), mend_text(.owner_is_caller, .provider))]
@@ -357,6 +355,18 @@ fn told_allow(why: &AllowError) -> Told {
 }
 
 impl Fault {
+    /// What is logged of it: never a provider's own words, which may repeat what it was sent.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreachable { reason, .. } | Self::Broken { reason, .. } => reason,
+            Self::Timeout { what, .. } => what,
+            Self::Reported { .. } => "it reported an error inside its answer",
+            Self::KeyRejected { .. } => "it rejected the key",
+            Self::TimeUp { .. } => "the call's total time is over",
+            Self::Status { .. } => "it answered with an error status",
+        }
+    }
+
     /// The answer where no provider's own answer can be relayed.
     pub fn told(&self) -> Told {
         const KIND: &str = "upstream_error";

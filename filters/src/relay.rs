@@ -1,21 +1,24 @@
 //! A streamed answer: its start is held (bounded) until real output, and from there each event is relayed as it comes.
 //! Until it is committed the attempt may still fail over; afterwards a failure is told inside the stream.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use weir_wire::chat_stream::{ChatStream, Ending, StreamRules};
 use weir_wire::errors::UpstreamError;
 
-use crate::attempt::{Progress, Run, Stop, failed};
+use crate::attempt::{Run, Stop, failed};
 use crate::exchange::{Attempt, done_unless};
 use crate::link::{Link, LinkError};
-use crate::plan::Target;
 use crate::refusal::Side;
-use crate::settle::Finish;
+use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 
 /// Pieces that are taken from the connection's buffer before they are written on together.
 const COALESCE_PIECES: usize = 16;
+/// How long the end of a body behind its terminator is waited for.
+const DRAIN: Duration = Duration::from_secs(1);
 /// Bytes that are written on together at most.
 const COALESCE_BYTES: usize = 16 * 1024;
 
@@ -24,6 +27,12 @@ struct Opening {
     head: Option<ReplyHead>,
     pieces: Vec<Bytes>,
     bytes: usize,
+}
+
+/// Reads what is left behind a terminator, for a moment, so that the connection may serve again.
+async fn drain(link: &mut Link) {
+    let rest = async { while let Ok(Some(_)) = link.read_body().await {} };
+    let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
 impl<S: Sink> Run<'_, S> {
@@ -37,7 +46,7 @@ impl<S: Sink> Run<'_, S> {
         let rules = StreamRules {
             strip_usage: attempt.strip_usage,
         };
-        self.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
+        self.tally.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
         let mut held: Option<Opening> = Some(Opening {
             head: Some(head),
             pieces: Vec::new(),
@@ -61,10 +70,15 @@ impl<S: Sink> Run<'_, S> {
             {
                 return self.stream_failed(attempt, held, out).await;
             }
-            self.relay(&mut held, &mut out, ending.is_some()).await?;
-            if ending.is_some() {
+            let is_done = ending.is_some() || self.is_done();
+            self.relay(&mut held, &mut out, is_done).await?;
+            if is_done {
+                // The terminator ends the answer, also where the provider is slow to end its body.
                 let ended = self.delivery.end().await;
-                self.bill_progress(attempt.target);
+                self.tally.bill_progress();
+                if ending.is_none() {
+                    drain(link).await;
+                }
                 return Ok(done_unless(ended.is_err(), 200));
             }
         }
@@ -78,7 +92,7 @@ impl<S: Sink> Run<'_, S> {
         out: &mut Vec<Bytes>,
     ) -> Result<bool, LinkError> {
         const TOO_LONG: LinkError = LinkError::Broken("an event of its stream is too long");
-        let Progress::Streaming(stream) = &mut self.progress else {
+        let Progress::Streaming(stream) = &mut self.tally.progress else {
             return Ok(true);
         };
         let mut bytes = piece.len();
@@ -104,21 +118,28 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn finish_stream(&mut self, out: &mut Vec<Bytes>) -> Option<Ending> {
-        match &mut self.progress {
+        match &mut self.tally.progress {
             Progress::Streaming(stream) => Some(stream.finish(out)),
             _ => None,
         }
     }
 
     fn stream_error(&self) -> Option<&UpstreamError> {
-        match &self.progress {
+        match &self.tally.progress {
             Progress::Streaming(stream) => stream.progress().error.as_ref(),
             _ => None,
         }
     }
 
+    fn is_done(&self) -> bool {
+        match &self.tally.progress {
+            Progress::Streaming(stream) => stream.progress().done,
+            _ => false,
+        }
+    }
+
     fn has_output(&self) -> bool {
-        match &self.progress {
+        match &self.tally.progress {
             Progress::Streaming(stream) => stream.progress().has_output,
             _ => false,
         }
@@ -181,10 +202,10 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
         let stop = match self.stream_error().cloned() {
-            Some(error) => self.reported(target, &error),
+            Some(error) => self.reported(attempt, &error),
             None => self.broken(target, "its stream ended early"),
         };
-        self.stream_stopped(target, held, out, stop).await
+        self.stream_stopped(held, out, stop).await
     }
 
     /// The connection broke or fell silent inside the stream.
@@ -197,23 +218,22 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
         // A provider that closes without a last chunk after its terminator has still said everything.
-        if let Progress::Streaming(stream) = &self.progress
+        if let Progress::Streaming(stream) = &self.tally.progress
             && stream.progress().done
         {
             let mut held = held;
             self.relay(&mut held, &mut out, true).await?;
-            self.bill_progress(target);
+            self.tally.bill_progress();
             let ended = self.delivery.end().await;
             return Ok(done_unless(ended.is_err(), 200));
         }
         let stop = self.link_failure(target, error);
-        self.stream_stopped(target, held, out, stop).await
+        self.stream_stopped(held, out, stop).await
     }
 
     /// Before the commit a broken stream is a failure like another; after it the client is told inside its stream.
     async fn stream_stopped(
         &mut self,
-        target: &Target,
         mut held: Option<Opening>,
         mut out: Vec<Bytes>,
         stop: Stop,
@@ -226,7 +246,7 @@ impl<S: Sink> Run<'_, S> {
         if self.has_output() {
             self.commit(&mut held, &mut out).await?;
         }
-        self.bill_progress(target);
+        self.tally.bill_progress();
         if held.is_some() {
             return Err(Stop::Failed(failure));
         }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use uuid::Uuid;
+use weir_config::Price;
 use weir_store::{CallRow, EndKind, Ledger, UsageItem};
+use weir_wire::chat_stream::ChatStream;
+use weir_wire::estimate;
 use weir_wire::usage::{Unit, Usage};
 
 use crate::clock::Clock;
@@ -30,6 +33,26 @@ pub(crate) struct Tally {
     bill: Bill,
     call_id: Uuid,
     endpoint_kind: &'static str,
+    /// The price at the target of the attempt under way.
+    price: Option<Price>,
+    /// About how many tokens the ask has, for what nobody tells.
+    asked_tokens: u64,
+    /// What the attempt under way has come to, so that it is billed however it stops.
+    pub progress: Progress,
+}
+
+/// How far the attempt under way has come.
+#[derive(Default)]
+pub(crate) enum Progress {
+    /// Nothing was sent, or what was used is billed.
+    #[default]
+    Idle,
+    /// The request was sent.
+    Sent,
+    /// The provider said that all is well, and its answer has not come whole.
+    Answering,
+    /// An answer is streaming.
+    Streaming(Box<ChatStream>),
 }
 
 /// How a call ended.
@@ -79,6 +102,9 @@ impl Tally {
             endpoint_kind: row.kind,
             row: Some(Box::new(row)),
             bill: Bill::default(),
+            price: None,
+            asked_tokens: estimate::tokens_of_bytes(ask.body.len() as u64),
+            progress: Progress::Idle,
         }
     }
 
@@ -92,6 +118,8 @@ impl Tally {
         row.served_model = Arc::clone(&target.model);
         row.key_id = Some(Arc::clone(&key.id));
         row.upstream_id = None;
+        self.price = target.price;
+        self.progress = Progress::Idle;
         row.attempts
     }
 
@@ -124,19 +152,37 @@ impl Tally {
     }
 
     /// Usage as the provider told it.
-    pub(crate) fn used(&mut self, target: &Target, usage: &Usage) {
+    pub(crate) fn used(&mut self, usage: &Usage) {
         let attempt = self.attempts();
-        self.bill.add(attempt, usage, target.price.as_ref());
+        self.bill.add(attempt, usage, self.price.as_ref());
     }
 
     /// Usage nobody told: estimated, and marked so.
-    pub(crate) fn used_about(&mut self, target: &Target, input_tokens: u64, output_tokens: u64) {
+    pub(crate) fn used_about(&mut self, output_tokens: u64) {
         let mut usage = Usage::default();
-        usage.set(Unit::Input, input_tokens);
+        usage.set(Unit::Input, self.asked_tokens);
         usage.set(Unit::Output, output_tokens);
-        self.used(target, &usage);
+        self.used(&usage);
         if let Some(row) = self.row.as_mut() {
             row.estimated = true;
+        }
+    }
+
+    /// Bills what the attempt under way has used, as far as it is known: told usage, else an estimate.
+    pub(crate) fn bill_progress(&mut self) {
+        match std::mem::take(&mut self.progress) {
+            Progress::Idle => {}
+            Progress::Sent | Progress::Answering => self.used_about(0),
+            Progress::Streaming(stream) => {
+                let progress = stream.progress();
+                match &progress.usage {
+                    Some(usage) => self.used(usage),
+                    None => {
+                        let by_bytes = estimate::tokens_of_bytes(progress.output_bytes);
+                        self.used_about(by_bytes.max(progress.output_events));
+                    }
+                }
+            }
         }
     }
 
@@ -150,6 +196,7 @@ impl Tally {
     }
 
     fn close(&mut self, finish: Finish) -> Option<CallRow> {
+        self.bill_progress();
         let mut row = *self.row.take()?;
         row.status = finish.status;
         row.end = finish.end;

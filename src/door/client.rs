@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 use pingora::ErrorType;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
@@ -23,6 +23,10 @@ static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering"
 
 /// Unread bodies up to this size are read away so that the connection can go on; larger ones end it.
 const DRAIN_INLINE_BYTES: usize = 64 * 1024;
+/// The memory a body holds before it is known to be larger.
+const FIRST_SHARE_BYTES: usize = 64 * 1024;
+/// Pieces of a whole answer that each have the write timeout for themselves, so that a slow but living client gets all.
+const SLICE_BYTES: usize = 64 * 1024;
 /// How long the rest of a refused body is read away, so that the client can see the answer before a reset.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -167,11 +171,9 @@ impl<'a> SessionClient<'a> {
         if declared.is_some_and(|declared| declared > max_bytes) {
             return Err(too_large());
         }
-        let mut memory = self
-            .gateway
-            .body_memory
-            .take(declared.unwrap_or(DRAIN_INLINE_BYTES))?;
-        let mut room = declared.unwrap_or(DRAIN_INLINE_BYTES);
+        // Memory is taken as bytes arrive: a length that is only announced must not keep others out.
+        let mut room = declared.map_or(FIRST_SHARE_BYTES, |it| it.min(FIRST_SHARE_BYTES));
+        let mut memory = self.gateway.body_memory.take(room)?;
         if self.expects_continue() {
             let told = self.session.write_continue_response().await;
             told.map_err(|_| Refusal::Gone)?;
@@ -194,10 +196,10 @@ impl<'a> SessionClient<'a> {
                 });
             }
             if whole.is_empty() {
-                whole.reserve(declared.unwrap_or(piece.len() * 2));
+                whole.reserve(room.max(piece.len()));
             }
             if whole.len() + piece.len() > room {
-                let more = room.min(max_bytes - room).max(piece.len());
+                let more = room.min(max_bytes.saturating_sub(room)).max(piece.len());
                 memory.merge(self.gateway.body_memory.take(more)?);
                 room += more;
             }
@@ -218,11 +220,19 @@ impl Client for SessionClient<'_> {
 }
 
 impl Sink for SessionClient<'_> {
-    async fn reply(&mut self, head: ReplyHead, body: Bytes) -> Result<(), Gone> {
+    async fn reply(&mut self, head: ReplyHead, mut body: Bytes) -> Result<(), Gone> {
         let sent = async {
             let mut head = self.head(head)?;
             head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
             self.session.write_response_header(Box::new(head)).await?;
+            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2).
+            if self.session.req_header().method == Method::HEAD {
+                return self.session.write_response_body(Bytes::new(), true).await;
+            }
+            while body.len() > SLICE_BYTES {
+                let slice = body.split_to(SLICE_BYTES);
+                self.session.write_response_body(slice, false).await?;
+            }
             self.session.write_response_body(body, true).await
         }
         .await;

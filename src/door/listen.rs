@@ -1,11 +1,12 @@
 //! Binding the listeners. They are bound before Pingora sees them, so that a port that is taken is an error with a name,
 //! and a port that the system chooses can be told.
 
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pingora::listeners::ListenerConfig;
@@ -14,6 +15,7 @@ use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
+use pingora::tls;
 use thiserror::Error;
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
@@ -42,13 +44,11 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
-    /// The certificate or its key cannot be read.
-    #[error("TLS cannot be set up with {cert} and {key}: {reason}")]
+    /// The certificate or its key cannot be used.
+    #[error("the file {file} cannot be used for TLS: {reason}")]
     Tls {
-        /// The certificate's file.
-        cert: PathBuf,
-        /// The key's file.
-        key: PathBuf,
+        /// The file.
+        file: PathBuf,
         /// Why.
         reason: String,
     },
@@ -147,19 +147,39 @@ fn hand_over(bound: Bound, fds: &ListenFds) -> String {
     address
 }
 
-fn tls_settings(tls: &Tls) -> Result<TlsSettings, ListenError> {
-    let failed = |reason: String| ListenError::Tls {
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-        reason,
-    };
-    for path in [&tls.cert, &tls.key] {
-        // Pingora panics over a file it cannot read; this says which one it is.
-        std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
-    }
-    let (cert, key) = (tls.cert.to_string_lossy(), tls.key.to_string_lossy());
+fn tls_settings(files: &Tls) -> Result<TlsSettings, ListenError> {
+    check_tls_files(files)?;
+    let (cert, key) = (files.cert.to_string_lossy(), files.key.to_string_lossy());
     let mut settings =
-        TlsSettings::intermediate(&cert, &key).map_err(|error| failed(error.to_string()))?;
+        TlsSettings::intermediate(&cert, &key).map_err(|error| unusable(&files.cert, &error))?;
     settings.enable_h2();
     Ok(settings)
+}
+
+/// Pingora panics over files that it cannot use, in a task of its own, and the process would go on without a door: so they
+/// are tried out first.
+fn check_tls_files(files: &Tls) -> Result<(), ListenError> {
+    for path in [&files.cert, &files.key] {
+        std::fs::File::open(path).map_err(|error| unusable(path, &error))?;
+    }
+    let (cert, key) = (files.cert.to_string_lossy(), files.key.to_string_lossy());
+    if !tls::load_pem_file_ca(&cert.to_string()).is_ok_and(|found| !found.is_empty()) {
+        return Err(unusable(&files.cert, &"it holds no certificate in PEM"));
+    }
+    let no_key = || unusable(&files.key, &"it holds no private key in PEM");
+    let loaded = tls::load_certs_and_key_files(&cert, &key);
+    let (chain, key) = loaded.ok().flatten().ok_or_else(no_key)?;
+    tls::install_default_crypto_provider();
+    let server = tls::ServerConfig::builder().with_no_client_auth();
+    match server.with_single_cert(chain, key) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(unusable(&files.key, &error)),
+    }
+}
+
+fn unusable(file: &Path, reason: &dyn Display) -> ListenError {
+    ListenError::Tls {
+        file: file.to_owned(),
+        reason: reason.to_string(),
+    }
 }

@@ -24,7 +24,7 @@ enum Route {
 
 fn route(app: &App, method: &Method, path: &str) -> Route {
     let is_post = method == Method::POST;
-    let is_get = method == Method::GET;
+    let is_get = method == Method::GET || method == Method::HEAD;
     let call = |endpoint| {
         if is_post {
             Route::Call(endpoint)
@@ -46,10 +46,11 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/completions" => call(Endpoint::Completions),
         "/v1/embeddings" => call(Endpoint::Embeddings),
         "/v1/models" | "/v1/models/" if is_get => Route::Models,
+        "/v1/models" | "/v1/models/" => Route::WrongMethod("GET, HEAD"),
         "/" if is_get => Route::Root,
         _ => match path.strip_prefix("/v1/models/") {
             Some(id) if is_get => Route::Model(models::decode(id)),
-            Some(_) => Route::WrongMethod("GET"),
+            Some(_) => Route::WrongMethod("GET, HEAD"),
             None => Route::Unknown,
         },
     }

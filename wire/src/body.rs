@@ -16,6 +16,9 @@ pub use render::{Edit, render};
 /// How deep arrays and objects may nest, the outermost object included.
 pub const MAX_DEPTH: usize = 128;
 
+/// The longest model name. Names are remembered, compared and told: they must stay small.
+pub const MAX_MODEL_BYTES: usize = 256;
+
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What the gateway needs to know of a request, and where in the body it is written. It belongs to the body it was
@@ -283,10 +286,13 @@ fn inside(text: &str, object: &str, members: usize) -> Inside {
 fn read_model(value: Option<&str>) -> Result<Option<String>, BodyError> {
     match value {
         None | Some("null") => Ok(None),
-        Some(value) => json::string(value).map(Some).ok_or(BodyError::WrongType {
-            key: "model",
-            expected: "a string",
-        }),
+        Some(value) => json::string(value)
+            .filter(|name| name.len() <= MAX_MODEL_BYTES)
+            .map(Some)
+            .ok_or(BodyError::WrongType {
+                key: "model",
+                expected: "a string of at most 256 bytes",
+            }),
     }
 }
 
