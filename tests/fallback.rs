@@ -69,8 +69,9 @@ fn stream_faults() -> Vec<(&'static str, Behaviour)> {
 #[test]
 fn every_fault_before_output_moves_on_to_the_next_provider() {
     let (first, second) = (Upstream::start(), Upstream::start());
-    let gateway = pair(&first, &second).start();
     for (what, fault) in faults() {
+        // A fresh gateway for each: a fault that names a time to come back rests the provider for so long.
+        let gateway = pair(&first, &second).start();
         first.next(fault.clone()).next(fault);
         let answer = gateway.client().chat(&chat_body("fast"));
         assert_eq!(answer.status, 200, "{what}: {}", answer.text());
@@ -462,4 +463,46 @@ fn a_target_that_keeps_failing_cools_down_and_is_tried_again_later() {
     assert_eq!(first.requests().len(), 2);
     let recovered = || (served_by(&serve()).as_deref() == Some("first")).then_some(());
     wait_until(PATIENCE, recovered).expect("a probe finds that the target has recovered");
+}
+
+#[test]
+fn keys_that_are_all_out_of_quota_are_a_429_and_no_rejection() {
+    let upstream = Upstream::start();
+    upstream.on_model("m", Reply::error(429, "rate_limit_exceeded", "Slow down."));
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", "keys: [{env: ONE_KEY}, {env: OTHER_KEY}]")
+        .env("ONE_KEY", "sk-one")
+        .env("OTHER_KEY", "sk-other")
+        .start();
+    for _ in 0..3 {
+        let answer = gateway.client().chat(&chat_body("up/m"));
+        answer.assert_error(429, "rate_limit_exceeded");
+    }
+}
+
+#[test]
+fn a_fallback_with_a_bad_key_does_not_hide_what_the_first_provider_said() {
+    let (first, second) = (Upstream::start(), Upstream::start());
+    let gateway = pair(&first, &second).start();
+    first.on_model("a", Reply::error(503, "overloaded", "Too busy."));
+    second.on_model("b", Reply::error(401, "invalid_api_key", "No."));
+    let answer = gateway.client().chat(&chat_body("fast"));
+    answer.assert_error(503, "overloaded");
+    assert!(first.requests().len() > 1, "it is tried again all the same");
+}
+
+#[test]
+fn a_rejected_key_inside_a_200_is_not_told_in_the_providers_words() {
+    let upstream = Upstream::start();
+    let body = json!({"error": {"message": "Incorrect API key provided: sk-bad", "code": "invalid_api_key"}});
+    upstream.on_model("m", Reply::json(200, &body));
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", "keys: [{env: BAD_KEY}]")
+        .env("BAD_KEY", "sk-bad")
+        .start();
+    let answer = gateway.client().chat(&chat_body("up/m"));
+    answer.assert_error(502, "provider_key_rejected");
+    assert!(!answer.text().contains("sk-bad") && !gateway.logs().contains("sk-bad"));
 }

@@ -115,6 +115,17 @@ fn after_the_grace_period_what_still_runs_is_ended_and_recorded() {
     let rows = gateway.wait_for_calls(2);
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|row| row["end"] != "done"), "{rows:?}");
+    // What was streamed before the cut was paid for.
+    let streamed = rows
+        .iter()
+        .find(|row| row["streamed"] == true)
+        .expect("its row");
+    assert_eq!(streamed["estimated"], true, "{streamed}");
+    let items = streamed["items"].as_array().expect("items");
+    assert!(
+        items.iter().any(|item| item["unit"] == "output"),
+        "{streamed}"
+    );
 }
 
 #[test]

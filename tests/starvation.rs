@@ -303,3 +303,47 @@ fn bodies_share_one_bound_on_memory() {
     assert!(gateway.resident_bytes() < 128 * 1024 * 1024);
     assert_serves(&gateway);
 }
+
+#[test]
+fn lengths_that_are_only_announced_keep_nobody_out() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("server", "max_body_bytes: 8MiB")
+        .set("server", "max_bodies_memory_bytes: 16MiB")
+        .start();
+    let client = gateway.client();
+    let held: Vec<Conn> = (0..20)
+        .map(|_| {
+            let mut request = client.head("POST", CHAT, &[], Some(8 * 1024 * 1024));
+            request.push(b'{');
+            let mut connection = client.connect();
+            connection.send(&request);
+            connection
+        })
+        .collect();
+    for _ in 0..5 {
+        assert_serves(&gateway);
+    }
+    drop(held);
+}
+
+#[test]
+fn the_demo_provider_cannot_be_asked_for_more_than_a_demo() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_upstream(WEIR, &upstream);
+    let inputs = vec![""; 40_000];
+    let body = serde_json::json!({"model": "demo", "dimensions": 4096, "input": inputs});
+    let answer = gateway.client().post("/v1/embeddings", &body);
+    answer.assert_status(400);
+    assert!(gateway.resident_bytes() < 256 * 1024 * 1024);
+}
+
+#[test]
+fn a_name_as_long_as_a_book_is_refused_at_once() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_upstream(WEIR, &upstream);
+    let name = "x".repeat(10 * 1024 * 1024);
+    gateway.client().chat(&chat_body(&name)).assert_status(400);
+    assert_serves(&gateway);
+}

@@ -11,7 +11,7 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1;
 use pingora::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
-use pingora::{Error, ErrorType};
+use pingora::{Error, ErrorType, RetryType};
 use tokio::io::AsyncWriteExt;
 
 use crate::demo::Demo;
@@ -300,11 +300,20 @@ impl NetworkLink {
         }
     }
 
+    /// Whether it was the pooled connection that failed. On HTTP/2 it can also be this one request, which the provider may
+    /// have begun to work on; Pingora tells the two apart (RFC 9113, section 8.7).
+    fn was_dead(&self, error: &Error) -> bool {
+        match self.session {
+            Some(HttpSession::H2(_)) => error.retry != RetryType::Decided(false),
+            _ => true,
+        }
+    }
+
     fn head_error(&self, error: &Error) -> LinkError {
         match error.etype() {
             ErrorType::ReadTimedout => LinkError::FirstByteTimeout,
             ErrorType::InvalidHTTPHeader => LinkError::Broken("its answer is not HTTP"),
-            _ if self.reused && !self.answered => LinkError::DeadPooled,
+            _ if self.reused && !self.answered && self.was_dead(error) => LinkError::DeadPooled,
             _ if self.send_failed => LinkError::Broken("the request could not be sent whole"),
             _ => LinkError::Broken("the connection closed before an answer"),
         }
