@@ -63,6 +63,12 @@ fn stream_faults() -> Vec<(&'static str, Behaviour)> {
         ("a role and then the end", chat(Cut::EndAfter(0))),
         ("a role and then a reset", chat(Cut::ResetAfter(0))),
         ("an error event first", chat(Cut::ErrorAfter(0))),
+        (
+            "nothing but a terminator",
+            Reply::new(200, "data: [DONE]\n\n")
+                .header("content-type", "text/event-stream")
+                .into(),
+        ),
     ]
 }
 

@@ -80,13 +80,7 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
         keepalive: Duration::from_millis(settings.stream.keepalive_ms),
         early_commit: Duration::from_millis(settings.stream.early_commit_after_ms),
     };
-    let total = Duration::from_millis(
-        planned.plan.targets[0]
-            .upstream
-            .provider()
-            .timeouts
-            .total_ms,
-    );
+    let total = Duration::from_millis(total_ms(&planned.plan));
     let early_head = ask.head.stream.then(|| ReplyHead {
         status: 200,
         content_type: EVENT_STREAM,

@@ -17,8 +17,8 @@ use crate::sink::{ReplyHead, Sink};
 
 /// Pieces that are taken from the connection's buffer before they are written on together.
 const COALESCE_PIECES: usize = 16;
-/// How long the end of a body behind its terminator is waited for.
-const DRAIN: Duration = Duration::from_secs(1);
+/// How long the end of a body behind its terminator is waited for; the client's next request waits with it.
+const DRAIN: Duration = Duration::from_millis(50);
 /// Bytes that are written on together at most.
 const COALESCE_BYTES: usize = 16 * 1024;
 
@@ -71,6 +71,10 @@ impl<S: Sink> Run<'_, S> {
                 return self.stream_failed(attempt, held, out).await;
             }
             let is_done = ending.is_some() || self.is_done();
+            if is_done && held.is_some() && !self.has_output() {
+                let stop = self.broken(attempt.target, "its stream was empty");
+                return self.stream_stopped(held, out, stop).await;
+            }
             self.relay(&mut held, &mut out, is_done).await?;
             if is_done {
                 // The terminator ends the answer, also where the provider is slow to end its body.
