@@ -145,7 +145,8 @@ async fn run(
     let (main, ops) = (doors.main.address, doors.ops.as_ref().map(|it| it.address));
     tell_addresses(server, &doors)?;
     let tasks = listen::open(doors, server, &app, bounds, &stopping)?;
-    tracing::info!(listen = %main, ops = ?ops, version = env!("CARGO_PKG_VERSION"), "weir is serving");
+    let ops = ops.map_or_else(|| "none".to_owned(), |it| it.to_string());
+    tracing::info!(listen = %main, %ops, version = env!("CARGO_PKG_VERSION"), "weir is serving");
     signals.wait(&gateway, &source).await;
     drain(&gateway, &stop, tasks, server.grace_period_ms).await;
     Ok(())

@@ -10,10 +10,11 @@ use weir_wire::errors::{self, UpstreamError};
 
 use crate::attempt::{Failure, Next};
 use crate::counters::{Lease, Remaining};
+use crate::fault::Fault;
 use crate::plan::Target;
 use crate::provider::{KeyOwner, UpstreamKey};
-use crate::refusal::{Fault, Told};
 use crate::sink::{Headers, ReplyHead};
+use crate::told::Told;
 
 /// A media type of our own answers.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -11,14 +11,15 @@ use weir_store::EndKind;
 use crate::answer::{self, Answer};
 use crate::clock;
 use crate::delivery::{Delivery, EVENT_STREAM, Interrupted, Pace};
+use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::metrics::Tried;
 use crate::plan::{self, Plan, Target};
 use crate::provider::UpstreamKey;
-use crate::refusal::{Fault, Side};
 use crate::reserve::Held;
 use crate::settle::{Finish, Tally};
 use crate::sink::{ReplyHead, Sink};
+use crate::told::Side;
 
 /// How long a key that its provider refused is set aside.
 const KEY_ASIDE: Duration = Duration::from_secs(600);

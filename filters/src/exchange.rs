@@ -15,13 +15,14 @@ use crate::answer::{self, Answer};
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
 use crate::demo::Demo;
+use crate::fault::Fault;
 use crate::inject::RequestHead;
 use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
-use crate::refusal::{Fault, Side};
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
+use crate::told::Side;
 
 /// The media type of a stream, whatever follows it.
 const STREAM_TYPE: &[u8] = b"text/event-stream";

@@ -1,18 +1,17 @@
 //! What is counted for Prometheus, named after OpenTelemetry's GenAI conventions where they have a name.
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>)
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
 };
 use weir_store::{CallRow, EndKind};
 
-use crate::refusal::Side;
+use crate::model_labels::ModelLabels;
+use crate::told::Side;
 
 /// Seconds; the buckets OpenTelemetry advises for `gen_ai.server.request.duration`.
 const DURATION_BUCKETS: [f64; 14] = [
@@ -22,10 +21,6 @@ const DURATION_BUCKETS: [f64; 14] = [
 const PER_TOKEN_BUCKETS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.5, 1.0, 2.5,
 ];
-/// Different label sets kept for models; further models count as `other`, so that names cannot fill the memory.
-const MODELS_MAX: usize = 500;
-/// The longest model name that stands as a label.
-const MODEL_LABEL_BYTES: usize = 128;
 
 /// All metrics of the process.
 pub struct Metrics {
@@ -60,10 +55,6 @@ struct Gauges {
     cooling: IntGauge,
     unrecorded: IntGauge,
 }
-
-/// The models that have series of their own.
-#[derive(Default)]
-struct ModelLabels(RwLock<HashSet<String>>);
 
 /// A call that ended.
 pub(crate) struct Ended<'a> {
@@ -226,21 +217,6 @@ impl Gauges {
                 "Calls whose usage could not be recorded; must be 0.",
             )?,
         })
-    }
-}
-
-impl ModelLabels {
-    /// The model's name while there is room for another series, else `other`: model names come from callers.
-    fn of<'a>(&self, model: &'a str) -> &'a str {
-        if self.0.read().contains(model) {
-            return model;
-        }
-        let mut seen = self.0.write();
-        if seen.len() >= MODELS_MAX || model.len() > MODEL_LABEL_BYTES {
-            return "other";
-        }
-        seen.insert(model.to_owned());
-        model
     }
 }
 
@@ -407,15 +383,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_has_a_series_before_it_happens_and_names_stay_bounded() {
+    fn every_fault_has_a_series_before_it_happens() {
         let metrics = Metrics::new().unwrap();
         metrics.refused(Side::Policy);
-        for n in 0..2_000 {
-            metrics.models.of(&format!("model-{n}"));
-        }
-        assert_eq!(metrics.models.0.read().len(), MODELS_MAX);
-        assert_eq!(metrics.models.of("model-1"), "model-1");
-        assert_eq!(metrics.models.of("model-1999"), "other");
         let text = String::from_utf8(metrics.render(Levels::default())).unwrap();
         assert!(text.contains(r#"weir_errors_total{fault="policy"} 1"#));
         assert!(text.contains(r#"weir_errors_total{fault="gateway"} 0"#));

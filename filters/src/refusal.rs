@@ -1,12 +1,10 @@
-//! Every way a request can be refused or fail, and what the client is told: the one place where errors become answers,
-//! by type and never by text.
+//! Every way a request can be refused before a provider is asked, and what the client is told: errors become answers
+//! here and in `fault`, by type and never by text.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use weir_wire::body::BodyError;
-use weir_wire::errors::ErrorBody;
 
 use crate::allow::AllowError;
 use crate::counters::{Exceeded, Remaining};
@@ -14,39 +12,12 @@ use crate::identify::IdentifyError;
 use crate::plan::PlanError;
 use crate::read::ReadError;
 use crate::reserve::ReserveError;
+use crate::told::{Side, Told};
 
 /// When a client is told to come back after a fault of ours.
 const RETRY_OURS: Duration = Duration::from_secs(2);
 /// When a client is told to come back after a concurrency refusal: a slot frees whenever a call ends.
 const RETRY_SLOT: Duration = Duration::from_secs(1);
-
-/// Whose fault a failure is; a closed set, also the label of the error metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The request was wrong.
-    Caller,
-    /// A limit or a rule of the operator said no.
-    Policy,
-    /// The provider failed, or its key did.
-    Provider,
-    /// We failed.
-    Gateway,
-}
-
-impl Side {
-    /// All sides.
-    pub const ALL: [Self; 4] = [Self::Caller, Self::Policy, Self::Provider, Self::Gateway];
-
-    /// The metric's label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Policy => "policy",
-            Self::Provider => "provider",
-            Self::Gateway => "gateway",
-        }
-    }
-}
 
 /// Why a request ended before a provider's answer could be relayed.
 #[derive(Debug, Error)]
@@ -85,150 +56,6 @@ pub enum Refusal {
     /// The client left before an answer began.
     #[error("the client is gone")]
     Gone,
-}
-
-/// Why no provider answered.
-#[derive(Clone, Debug, Error)]
-pub enum Fault {
-    /// No connection.
-    #[error("provider `{provider}` cannot be reached: {reason}")]
-    Unreachable {
-        /// The provider.
-        provider: Arc<str>,
-        /// What failed, without addresses or secrets.
-        reason: &'static str,
-    },
-    /// No answer in time.
-    #[error("provider `{provider}` did not answer in time ({what} timeout)")]
-    Timeout {
-        /// The provider.
-        provider: Arc<str>,
-        /// Which timeout.
-        what: &'static str,
-    },
-    /// The connection or the answer broke off.
-    #[error("provider `{provider}` broke off its answer: {reason}")]
-    Broken {
-        /// The provider.
-        provider: Arc<str>,
-        /// What was wrong.
-        reason: &'static str,
-    },
-    /// The provider reported an error inside a successful answer.
-    #[error("provider `{provider}` reported an error: {message}")]
-    Reported {
-        /// The provider.
-        provider: Arc<str>,
-        /// Its message.
-        message: String,
-        /// Its code.
-        code: Option<String>,
-    },
-    /// The provider refused the key.
-    #[error("{} was rejected by provider `{provider}`: {}", key_text(.owner_is_caller, .key_id), mend_text(.owner_is_caller, .provider))]
-    KeyRejected {
-        /// The provider.
-        provider: Arc<str>,
-        /// The key's name, never the secret.
-        key_id: Arc<str>,
-        /// True for the caller's own key.
-        owner_is_caller: bool,
-    },
-    /// The call's total time is over.
-    #[error("the call took longer than the total timeout of {total_ms} ms")]
-    TimeUp {
-        /// The total timeout.
-        total_ms: u64,
-    },
-    /// The provider answered with a status that is relayed where an answer can still be given.
-    #[error("provider `{provider}` answered with status {status}")]
-    Status {
-        /// The provider.
-        provider: Arc<str>,
-        /// Its status.
-        status: u16,
-    },
-}
-
-fn key_text(owner_is_caller: &bool, key_id: &str) -> String {
-    if *owner_is_caller {
-        format!("your own key `{key_id}`")
-    } else {
-        format!("the operator's key `{key_id}`")
-    }
-}
-
-fn mend_text(owner_is_caller: &bool, provider: &str) -> String {
-    if *owner_is_caller {
-        format!("replace it with `weir key set {provider} --user <you>`")
-    } else {
-        "ask the operator of this gateway to replace it".to_owned()
-    }
-}
-
-/// What a client is told.
-#[derive(Debug)]
-pub struct Told {
-    /// The HTTP status.
-    pub status: u16,
-    /// OpenAI's `type`.
-    pub kind: &'static str,
-    /// OpenAI's `code`.
-    pub code: Option<String>,
-    /// OpenAI's `param`.
-    pub param: Option<String>,
-    /// The message.
-    pub message: String,
-    /// When to come back.
-    pub retry_after: Option<Duration>,
-    /// The request rate that was used up.
-    pub rate: Option<Remaining>,
-    /// Whose fault.
-    pub side: Side,
-}
-
-impl Told {
-    fn new(status: u16, kind: &'static str, code: &str, side: Side, why: &impl ToString) -> Self {
-        Self {
-            status,
-            kind,
-            code: (!code.is_empty()).then(|| code.to_owned()),
-            param: None,
-            message: why.to_string(),
-            retry_after: None,
-            rate: None,
-            side,
-        }
-    }
-
-    fn param(mut self, param: &str) -> Self {
-        self.param = Some(param.to_owned());
-        self
-    }
-
-    fn after(mut self, delay: Duration) -> Self {
-        self.retry_after = Some(delay);
-        self
-    }
-
-    /// The body of an answer in OpenAI's envelope.
-    pub fn to_json(&self) -> Vec<u8> {
-        self.body().to_json()
-    }
-
-    /// The error event of a stream.
-    pub fn to_event(&self) -> Vec<u8> {
-        self.body().to_event()
-    }
-
-    fn body(&self) -> ErrorBody<'_> {
-        ErrorBody {
-            message: &self.message,
-            kind: self.kind,
-            param: self.param.as_deref(),
-            code: self.code.as_deref(),
-        }
-    }
 }
 
 const INVALID: &str = "invalid_request_error";
@@ -354,41 +181,6 @@ fn told_allow(why: &AllowError) -> Told {
     }
 }
 
-impl Fault {
-    /// What is logged of it: never a provider's own words, which may repeat what it was sent.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Unreachable { reason, .. } | Self::Broken { reason, .. } => reason,
-            Self::Timeout { what, .. } => what,
-            Self::Reported { .. } => "it reported an error inside its answer",
-            Self::KeyRejected { .. } => "it rejected the key",
-            Self::TimeUp { .. } => "the call's total time is over",
-            Self::Status { .. } => "it answered with an error status",
-        }
-    }
-
-    /// The answer where no provider's own answer can be relayed.
-    pub fn told(&self) -> Told {
-        const KIND: &str = "upstream_error";
-        match self {
-            Self::Unreachable { .. } => {
-                Told::new(502, KIND, "upstream_unreachable", Side::Provider, self)
-            }
-            Self::Timeout { .. } => Told::new(504, KIND, "upstream_timeout", Side::Provider, self),
-            Self::TimeUp { .. } => Told::new(504, KIND, "total_timeout", Side::Provider, self),
-            Self::Broken { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
-            Self::Status { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
-            Self::Reported { code, .. } => {
-                let code = code.as_deref().unwrap_or("upstream_error");
-                Told::new(502, KIND, code, Side::Provider, self)
-            }
-            Self::KeyRejected { .. } => {
-                Told::new(502, KIND, "provider_key_rejected", Side::Provider, self)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -413,18 +205,5 @@ mod tests {
         for fact in ["user", "20", "per minute", "2.5 s"] {
             assert!(told.message.contains(fact), "{} lacks {fact}", told.message);
         }
-    }
-
-    #[test]
-    fn a_rejected_key_says_whose_and_where_to_mend_it() {
-        let fault = Fault::KeyRejected {
-            provider: Arc::from("openai"),
-            key_id: Arc::from("key_1"),
-            owner_is_caller: true,
-        };
-        let told = fault.told();
-        assert_eq!((told.status, told.side), (502, Side::Provider));
-        assert!(told.message.contains("your own key `key_1`"));
-        assert!(told.message.contains("weir key set openai"));
     }
 }

@@ -11,9 +11,9 @@ use weir_wire::errors::UpstreamError;
 use crate::attempt::{Run, Stop, failed};
 use crate::exchange::{Attempt, done_unless};
 use crate::link::{Link, LinkError};
-use crate::refusal::Side;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
+use crate::told::Side;
 
 /// Pieces that are taken from the connection's buffer before they are written on together.
 const COALESCE_PIECES: usize = 16;

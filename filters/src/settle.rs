@@ -18,8 +18,8 @@ use crate::metrics::{Ended, Metrics};
 use crate::money::Bill;
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
-use crate::refusal::Side;
 use crate::reserve::Held;
+use crate::told::Side;
 
 /// The longest id of a provider's that is kept whole.
 const UPSTREAM_ID_BYTES: usize = 128;

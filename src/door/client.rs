@@ -13,8 +13,9 @@ use weir_config::Settings;
 use weir_filters::answer::{JSON, push_rate, push_retry_after};
 use weir_filters::gateway::{Body, Client, Gateway};
 use weir_filters::read::ReadError;
-use weir_filters::refusal::{Refusal, Told};
+use weir_filters::refusal::Refusal;
 use weir_filters::sink::{Gone, Headers, ReplyHead, Sink};
+use weir_filters::told::Told;
 
 use super::app::After;
 

@@ -5,8 +5,9 @@ use http::{HeaderValue, Method};
 use weir_filters::answer::JSON;
 use weir_filters::ask::{Endpoint, Inbound};
 use weir_filters::identify::Credential;
-use weir_filters::refusal::{Refusal, Side, Told};
+use weir_filters::refusal::Refusal;
 use weir_filters::sink::{ReplyHead, Sink};
+use weir_filters::told::{Side, Told};
 
 use super::app::{After, App, Entrance};
 use super::client::SessionClient;

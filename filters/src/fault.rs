@@ -1,0 +1,140 @@
+//! Every way in which providers can fail to answer, and what the client is told where no provider's own answer can be
+//! relayed.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::told::{Side, Told};
+
+/// Why no provider answered.
+#[derive(Clone, Debug, Error)]
+pub enum Fault {
+    /// No connection.
+    #[error("provider `{provider}` cannot be reached: {reason}")]
+    Unreachable {
+        /// The provider.
+        provider: Arc<str>,
+        /// What failed, without addresses or secrets.
+        reason: &'static str,
+    },
+    /// No answer in time.
+    #[error("provider `{provider}` did not answer in time ({what} timeout)")]
+    Timeout {
+        /// The provider.
+        provider: Arc<str>,
+        /// Which timeout.
+        what: &'static str,
+    },
+    /// The connection or the answer broke off.
+    #[error("provider `{provider}` broke off its answer: {reason}")]
+    Broken {
+        /// The provider.
+        provider: Arc<str>,
+        /// What was wrong.
+        reason: &'static str,
+    },
+    /// The provider reported an error inside a successful answer.
+    #[error("provider `{provider}` reported an error: {message}")]
+    Reported {
+        /// The provider.
+        provider: Arc<str>,
+        /// Its message.
+        message: String,
+        /// Its code.
+        code: Option<String>,
+    },
+    /// The provider refused the key.
+    #[error("{} was rejected by provider `{provider}`: {}", key_text(.owner_is_caller, .key_id), mend_text(.owner_is_caller, .provider))]
+    KeyRejected {
+        /// The provider.
+        provider: Arc<str>,
+        /// The key's name, never the secret.
+        key_id: Arc<str>,
+        /// True for the caller's own key.
+        owner_is_caller: bool,
+    },
+    /// The call's total time is over.
+    #[error("the call took longer than the total timeout of {total_ms} ms")]
+    TimeUp {
+        /// The total timeout.
+        total_ms: u64,
+    },
+    /// The provider answered with a status that is relayed where an answer can still be given.
+    #[error("provider `{provider}` answered with status {status}")]
+    Status {
+        /// The provider.
+        provider: Arc<str>,
+        /// Its status.
+        status: u16,
+    },
+}
+
+fn key_text(owner_is_caller: &bool, key_id: &str) -> String {
+    if *owner_is_caller {
+        format!("your own key `{key_id}`")
+    } else {
+        format!("the operator's key `{key_id}`")
+    }
+}
+
+fn mend_text(owner_is_caller: &bool, provider: &str) -> String {
+    if *owner_is_caller {
+        format!("replace it with `weir key set {provider} --user <you>`")
+    } else {
+        "ask the operator of this gateway to replace it".to_owned()
+    }
+}
+
+impl Fault {
+    /// What is logged of it: never a provider's own words, which may repeat what it was sent.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreachable { reason, .. } | Self::Broken { reason, .. } => reason,
+            Self::Timeout { what, .. } => what,
+            Self::Reported { .. } => "it reported an error inside its answer",
+            Self::KeyRejected { .. } => "it rejected the key",
+            Self::TimeUp { .. } => "the call's total time is over",
+            Self::Status { .. } => "it answered with an error status",
+        }
+    }
+
+    /// The answer where no provider's own answer can be relayed.
+    pub fn told(&self) -> Told {
+        const KIND: &str = "upstream_error";
+        match self {
+            Self::Unreachable { .. } => {
+                Told::new(502, KIND, "upstream_unreachable", Side::Provider, self)
+            }
+            Self::Timeout { .. } => Told::new(504, KIND, "upstream_timeout", Side::Provider, self),
+            Self::TimeUp { .. } => Told::new(504, KIND, "total_timeout", Side::Provider, self),
+            Self::Broken { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
+            Self::Status { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
+            Self::Reported { code, .. } => {
+                let code = code.as_deref().unwrap_or("upstream_error");
+                Told::new(502, KIND, code, Side::Provider, self)
+            }
+            Self::KeyRejected { .. } => {
+                Told::new(502, KIND, "provider_key_rejected", Side::Provider, self)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_key_says_whose_and_where_to_mend_it() {
+        let fault = Fault::KeyRejected {
+            provider: Arc::from("openai"),
+            key_id: Arc::from("key_1"),
+            owner_is_caller: true,
+        };
+        let told = fault.told();
+        assert_eq!((told.status, told.side), (502, Side::Provider));
+        assert!(told.message.contains("your own key `key_1`"));
+        assert!(told.message.contains("weir key set openai"));
+    }
+}

@@ -1,0 +1,106 @@
+//! What a client is told of a failure, in OpenAI's envelope, and whose fault it was.
+
+use std::time::Duration;
+
+use weir_wire::errors::ErrorBody;
+
+use crate::counters::Remaining;
+
+/// Whose fault a failure is; a closed set, also the label of the error metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The request was wrong.
+    Caller,
+    /// A limit or a rule of the operator said no.
+    Policy,
+    /// The provider failed, or its key did.
+    Provider,
+    /// We failed.
+    Gateway,
+}
+
+impl Side {
+    /// All sides.
+    pub const ALL: [Self; 4] = [Self::Caller, Self::Policy, Self::Provider, Self::Gateway];
+
+    /// The metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Policy => "policy",
+            Self::Provider => "provider",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// What a client is told.
+#[derive(Debug)]
+pub struct Told {
+    /// The HTTP status.
+    pub status: u16,
+    /// OpenAI's `type`.
+    pub kind: &'static str,
+    /// OpenAI's `code`.
+    pub code: Option<String>,
+    /// OpenAI's `param`.
+    pub param: Option<String>,
+    /// The message.
+    pub message: String,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+    /// The request rate that was used up.
+    pub rate: Option<Remaining>,
+    /// Whose fault.
+    pub side: Side,
+}
+
+impl Told {
+    pub(crate) fn new(
+        status: u16,
+        kind: &'static str,
+        code: &str,
+        side: Side,
+        why: &impl ToString,
+    ) -> Self {
+        Self {
+            status,
+            kind,
+            code: (!code.is_empty()).then(|| code.to_owned()),
+            param: None,
+            message: why.to_string(),
+            retry_after: None,
+            rate: None,
+            side,
+        }
+    }
+
+    pub(crate) fn param(mut self, param: &str) -> Self {
+        self.param = Some(param.to_owned());
+        self
+    }
+
+    pub(crate) fn after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// The body of an answer in OpenAI's envelope.
+    pub fn to_json(&self) -> Vec<u8> {
+        self.body().to_json()
+    }
+
+    /// The error event of a stream.
+    pub fn to_event(&self) -> Vec<u8> {
+        self.body().to_event()
+    }
+
+    fn body(&self) -> ErrorBody<'_> {
+        ErrorBody {
+            message: &self.message,
+            kind: self.kind,
+            param: self.param.as_deref(),
+            code: self.code.as_deref(),
+        }
+    }
+}
