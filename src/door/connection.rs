@@ -1,13 +1,14 @@
 //! A client's connection before it is HTTP: counted against the bounds, and told apart as HTTP/1 or HTTP/2.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
+use pingora::listeners::ConnectionFilter;
 use pingora::protocols::Stream;
 use pingora::protocols::l4::stream::Stream as RawStream;
 use pingora::server::ShutdownWatch;
@@ -18,6 +19,9 @@ use super::app::{App, Protocol};
 
 /// What an HTTP/2 client without TLS begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long Pingora lets a client shake hands.
+const HANDSHAKE: Duration = Duration::from_secs(60);
 
 /// The bounds on connections.
 #[derive(Clone, Copy)]
@@ -42,6 +46,50 @@ pub struct Doorkeeper {
 struct Open {
     in_all: usize,
     per_ip: HashMap<IpAddr, usize>,
+    /// Accepted and not let in yet: they are shaking hands, which Pingora bounds by [`HANDSHAKE`].
+    arriving: HashMap<IpAddr, VecDeque<Instant>>,
+    arriving_in_all: usize,
+}
+
+impl Open {
+    fn arrives(&mut self, ip: IpAddr, now: Instant) {
+        self.arriving.entry(ip).or_default().push_back(now);
+        self.arriving_in_all += 1;
+    }
+
+    /// The longest under way of that address has arrived.
+    fn has_arrived(&mut self, ip: IpAddr) {
+        if let Some(since) = self.arriving.get_mut(&ip)
+            && since.pop_front().is_some()
+        {
+            self.arriving_in_all -= 1;
+            if since.is_empty() {
+                self.arriving.remove(&ip);
+            }
+        }
+    }
+
+    /// Forgets those of an address who never came further; how many are still on their way.
+    fn arriving_of(&mut self, ip: IpAddr, now: Instant) -> usize {
+        let is_lost = |at: &Instant| now.duration_since(*at) >= HANDSHAKE;
+        while self
+            .arriving
+            .get(&ip)
+            .and_then(VecDeque::front)
+            .is_some_and(is_lost)
+        {
+            self.has_arrived(ip);
+        }
+        self.arriving.get(&ip).map_or(0, VecDeque::len)
+    }
+
+    /// Forgets everyone who never came further: only when there is no room, as it looks at every address.
+    fn forget_lost(&mut self, now: Instant) {
+        let addresses: Vec<IpAddr> = self.arriving.keys().copied().collect();
+        for ip in addresses {
+            self.arriving_of(ip, now);
+        }
+    }
 }
 
 /// A connection that was let in.
@@ -67,9 +115,29 @@ impl Doorkeeper {
         }
     }
 
+    /// Whether a connection that was just accepted may go on to shake hands.
+    fn may_arrive(&self, ip: IpAddr, now: Instant) -> bool {
+        let mut open = self.open.lock();
+        let of_ip = open.per_ip.get(&ip).copied().unwrap_or(0) + open.arriving_of(ip, now);
+        if of_ip >= self.bounds.per_ip {
+            return false;
+        }
+        if open.in_all + open.arriving_in_all >= self.bounds.in_all {
+            open.forget_lost(now);
+        }
+        if open.in_all + open.arriving_in_all >= self.bounds.in_all {
+            return false;
+        }
+        open.arrives(ip, now);
+        true
+    }
+
     /// Lets a connection in, or not. Those of a unix socket have no address and count in the sum alone.
     fn admit(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Entry> {
         let mut open = self.open.lock();
+        if let Some(ip) = ip {
+            open.has_arrived(ip);
+        }
         if open.in_all >= self.bounds.in_all {
             return None;
         }
@@ -86,6 +154,19 @@ impl Doorkeeper {
             doorkeeper: Arc::clone(self),
             ip,
         })
+    }
+}
+
+impl std::fmt::Debug for Doorkeeper {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Doorkeeper")
+    }
+}
+
+#[async_trait]
+impl ConnectionFilter for Doorkeeper {
+    async fn should_accept(&self, address: Option<&SocketAddr>) -> bool {
+        address.is_none_or(|address| self.may_arrive(address.ip(), Instant::now()))
     }
 }
 
@@ -180,6 +261,28 @@ async fn peek(stream: Stream) -> Option<(Stream, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_shakes_hands_counts_until_it_is_let_in_or_lost() {
+        let bounds = Bounds {
+            per_ip: 2,
+            in_all: 3,
+            first_bytes: Duration::from_secs(1),
+        };
+        let doorkeeper = Doorkeeper::new(bounds, None);
+        let (ip, now) = (IpAddr::from([10, 0, 0, 1]), Instant::now());
+        assert!(doorkeeper.may_arrive(ip, now) && doorkeeper.may_arrive(ip, now));
+        assert!(!doorkeeper.may_arrive(ip, now));
+        let _entry = doorkeeper.admit(Some(ip)).unwrap();
+        assert!(
+            !doorkeeper.may_arrive(ip, now),
+            "one is in, one shakes hands"
+        );
+        assert!(
+            doorkeeper.may_arrive(ip, now + HANDSHAKE),
+            "the other was lost"
+        );
+    }
 
     #[test]
     fn connections_are_counted_per_address_and_in_all() {

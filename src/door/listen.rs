@@ -106,7 +106,12 @@ pub fn open(
     let plain = L4BufferSettings::new(0, WRITE_BUFFER_BYTES);
     let fds: ListenFds = Arc::new(parking_lot::Mutex::new(Fds::new()));
     let doorkeeper = Doorkeeper::new(bounds, Some(Arc::clone(&app.gateway.metrics)));
-    let mut main = Service::new("main".to_owned(), Connections::new(doorkeeper, app));
+    let connections = Connections::new(Arc::clone(&doorkeeper), app);
+    let mut main = Service::new("main".to_owned(), connections);
+    if server.tls.is_some() {
+        // Over TLS a connection is let in only after it has shaken hands: until then it is counted here.
+        main.set_connection_filter(doorkeeper);
+    }
     let address = hand_over(doors.main, &fds);
     let listener = ListenerConfig::tcp(address);
     main.add_listener(match &server.tls {
