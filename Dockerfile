@@ -8,6 +8,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends cmake && rm 
 WORKDIR /weir
 # Cargo wants every member of the workspace, also those that the binary does not use.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo/ .cargo/
 COPY bench/ bench/
 COPY conf.d/ conf.d/
 COPY config/ config/
