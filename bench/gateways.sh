@@ -20,9 +20,11 @@ work=$(mktemp -d)
 gateway_pid=
 mock_pid=
 
+awake_pid=
 cleanup() {
     stop "$gateway_pid"
     stop "$mock_pid"
+    stop "$awake_pid"
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -40,6 +42,14 @@ stop() {
     [ -n "$1" ] || return 0
     kill "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
+}
+
+# Keeps the load's core from halting, at a priority that takes no time from anything. To wake a halted core of a virtual
+# machine costs several microseconds, paid by whoever sends: a fast gateway keeps the load busy and never pays it, a slower
+# one pays it at each packet, and the comparison would be of that.
+keep_load_core_awake() {
+    taskset -c $load_core chrt --idle 0 sh -c 'while :; do :; done' &
+    awake_pid=$!
 }
 
 # wait_for WHAT COMMAND...: until the command succeeds, for 20 s at most.

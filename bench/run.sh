@@ -131,6 +131,7 @@ records=$RESULTS/latest.jsonl
 write_configurations
 write_bodies
 note_sizes
+keep_load_core_awake
 for ((round = 1; round <= ROUNDS; round++)); do
     for target in $TARGETS; do
         run=$target-$round
