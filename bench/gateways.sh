@@ -19,8 +19,8 @@ readonly tools=$CARGO_TARGET_DIR/release
 work=$(mktemp -d)
 gateway_pid=
 mock_pid=
-
 awake_pid=
+
 cleanup() {
     stop "$gateway_pid"
     stop "$mock_pid"
@@ -75,6 +75,7 @@ has_child() { [ -n "$(pgrep -P "$1")" ]; }
 check_machine() { # TARGETS
     [ "$(nproc)" -ge 2 ] || die "two cores are needed: one for the gateway, one for the load and the mock"
     command -v taskset >/dev/null || die "taskset is missing (Debian: util-linux)"
+    command -v chrt >/dev/null || die "chrt is missing (Debian: util-linux)"
     case " $1 " in *" nginx "*) command -v nginx >/dev/null || die "nginx is missing (Debian: nginx-light)" ;; esac
     case " $1 " in *" weir "*) [ -x "$WEIR_BIN" ] || die "$WEIR_BIN is missing; run make bench" ;; esac
     # A gateway needs two descriptors for each open stream.
