@@ -83,6 +83,9 @@ pub enum StreamError {
         /// The longest event that is taken.
         max: usize,
     },
+    /// A frame is not what its framing says: a checksum or a length is wrong.
+    #[error("The upstream's stream is not framed as its format says. End this stream.")]
+    BadFrame,
 }
 
 /// Relays one stream. However its bytes are cut into chunks, the relayed bytes and the progress are the same.

@@ -9,16 +9,34 @@
 //! - [`errors`]: error envelopes, read and written
 //! - [`retry_after`]: how long a provider asks to be left alone
 //! - [`estimate`]: token counts where nobody reported any
+//! - [`format`](mod@format): the dialects, and which of them serves which
+//! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
+//! - [`loss`]: what a translation cannot carry, and what becomes of it
+//! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
 
+mod anthropic;
+mod bedrock;
 pub mod body;
+mod chat;
 pub mod chat_reply;
 pub mod chat_stream;
+mod cohere;
 pub mod errors;
 pub mod estimate;
+pub mod fields;
+pub mod format;
+mod framing;
+mod gemini;
 mod json;
+pub mod loss;
 pub mod models_list;
+pub mod neutral;
+mod ollama;
+mod responses;
 pub mod retry_after;
 mod skim;
 mod sse;
+pub mod stream;
+pub mod translate;
 pub mod usage;

@@ -28,11 +28,21 @@ pub enum Unit {
     Reasoning,
     /// Audio tokens of the answer.
     AudioOutput,
+    /// Image tokens of the answer.
+    ImageOutput,
+    /// Images made, where a provider counts images and not tokens.
+    Images,
+    /// Seconds of audio heard or made, begun ones counted whole.
+    Seconds,
+    /// Characters spoken.
+    Characters,
+    /// Searches: a rerank of up to 100 documents, a web search of a provider's.
+    Searches,
 }
 
 impl Unit {
     /// All units, in the order of their declaration.
-    pub const ALL: [Unit; 9] = [
+    pub const ALL: [Unit; 14] = [
         Unit::Input,
         Unit::CacheRead,
         Unit::CacheWrite5m,
@@ -42,6 +52,11 @@ impl Unit {
         Unit::Output,
         Unit::Reasoning,
         Unit::AudioOutput,
+        Unit::ImageOutput,
+        Unit::Images,
+        Unit::Seconds,
+        Unit::Characters,
+        Unit::Searches,
     ];
 
     /// The unit's name in configuration, database and API.
@@ -56,12 +71,25 @@ impl Unit {
             Unit::Output => "output",
             Unit::Reasoning => "reasoning",
             Unit::AudioOutput => "audio_output",
+            Unit::ImageOutput => "image_output",
+            Unit::Images => "images",
+            Unit::Seconds => "seconds",
+            Unit::Characters => "characters",
+            Unit::Searches => "searches",
         }
     }
 
-    /// Whether the unit is a part of the answer, not of the prompt.
+    /// Whether it counts tokens of the prompt.
+    pub fn is_input(self) -> bool {
+        self <= Unit::ImageInput
+    }
+
+    /// Whether it counts tokens of the answer.
     pub fn is_output(self) -> bool {
-        matches!(self, Unit::Output | Unit::Reasoning | Unit::AudioOutput)
+        matches!(
+            self,
+            Unit::Output | Unit::Reasoning | Unit::AudioOutput | Unit::ImageOutput
+        )
     }
 }
 
@@ -112,12 +140,12 @@ impl Usage {
         self.0 == [0; Unit::ALL.len()]
     }
 
-    /// Everything that went into the model.
+    /// The tokens that went into the model.
     pub fn input_total(&self) -> u64 {
-        self.total(|unit| !unit.is_output())
+        self.total(Unit::is_input)
     }
 
-    /// Everything that came out of it, thoughts included.
+    /// The tokens that came out of it, thoughts included.
     pub fn output_total(&self) -> u64 {
         self.total(Unit::is_output)
     }
@@ -162,7 +190,7 @@ mod tests {
             usage.add(unit, quantity);
         }
         assert_eq!(usage.input_total(), 1 + 2 + 3 + 4 + 5 + 6);
-        assert_eq!(usage.output_total(), 7 + 8 + 9);
+        assert_eq!(usage.output_total(), 7 + 8 + 9 + 10);
         usage.add(Unit::Input, u64::MAX);
         assert_eq!(usage.get(Unit::Input), u64::MAX);
         assert_eq!(usage.input_total(), u64::MAX);

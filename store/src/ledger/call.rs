@@ -18,7 +18,7 @@ pub(crate) const INPUT_UNITS: [&str; 6] = [
     "image_input",
 ];
 /// The units that count as output tokens.
-pub(crate) const OUTPUT_UNITS: [&str; 3] = ["output", "reasoning", "audio_output"];
+pub(crate) const OUTPUT_UNITS: [&str; 4] = ["output", "reasoning", "audio_output", "image_output"];
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,9 @@
+//! Cohere's v2 API.
+
+mod request;
+mod response;
+mod stream;
+
+pub(crate) use request::{CARRIES, write_request};
+pub(crate) use response::read_reply;
+pub(crate) use stream::Decoder;

@@ -1,0 +1,14 @@
+//! Whole answers.
+
+use crate::neutral::Reply;
+use crate::translate::{Context, ReplyError};
+
+pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyError> {
+    let _ = (body, context);
+    unimplemented!()
+}
+
+pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
+    let _ = (reply, context);
+    unimplemented!()
+}

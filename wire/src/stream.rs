@@ -1,0 +1,217 @@
+//! A streamed answer of any format on its way to a client of the same or of another one: bytes in, bytes out, and what
+//! they mean on the side.
+
+use bytes::Bytes;
+
+pub use crate::chat_stream::{Ending, Progress, StreamError};
+use crate::errors::UpstreamError;
+use crate::framing::{Frame, Framing, own};
+use crate::neutral::Event;
+
+/// Reads the events of one format. Events borrow from the frame they come from.
+pub(crate) trait Decode: Send {
+    /// Reads one frame and emits what it tells, in order. What cannot be understood is passed over, unless it makes the
+    /// answer unreadable: then `Event::Error` is emitted.
+    fn decode(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>));
+
+    /// The bytes have ended. A format without a terminator emits `Done` here if it has all it needs; a reader never emits
+    /// `Done` twice.
+    fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>));
+}
+
+/// Writes the events of one format. It gets a well-ordered stream (see [`Event`]) and writes a well-formed one, whatever
+/// the events' source: blocks are opened and closed, roles and indexes are set.
+pub(crate) trait Encode: Send {
+    /// Appends what the client is sent for an event; may be nothing. `Done` writes everything that ends a success, usage
+    /// included. `Error` writes nothing: whether a client hears of it, and how, is decided elsewhere.
+    fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+}
+
+/// Relays one stream. However its bytes are cut into chunks, what is written and the progress are the same.
+pub struct Relay {
+    framing: Framing,
+    decoder: Box<dyn Decode>,
+    /// None where client and provider speak the same format: events are relayed as they came.
+    encoder: Option<Box<dyn Encode>>,
+    progress: Progress,
+    failure: Option<StreamError>,
+    ending: Option<Ending>,
+    /// The error event as it came, for a client of the same format.
+    raw_error: Option<Bytes>,
+}
+
+impl Relay {
+    pub(crate) fn new(
+        framing: Framing,
+        decoder: Box<dyn Decode>,
+        encoder: Option<Box<dyn Encode>>,
+    ) -> Self {
+        Self {
+            framing,
+            decoder,
+            encoder,
+            progress: Progress::default(),
+            failure: None,
+            ending: None,
+            raw_error: None,
+        }
+    }
+
+    /// What the stream has told so far.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The error that ended the stream as the provider wrote it, where the client reads the provider's format.
+    pub fn raw_error(&self) -> Option<&Bytes> {
+        self.raw_error.as_ref()
+    }
+
+    /// Takes one network chunk and appends to `out` what to relay now. After the end or an error everything is ignored.
+    ///
+    /// # Errors
+    /// If an event is too long or not framed as its format says. The stream is dead then: `feed` says so again.
+    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let mut written = Written::default();
+        let Self {
+            framing,
+            decoder,
+            encoder,
+            progress,
+            raw_error,
+            ..
+        } = self;
+        let fed = framing.feed(&chunk, |frame, raw| {
+            take(
+                decoder,
+                encoder,
+                progress,
+                raw_error,
+                &mut written,
+                &frame,
+                raw,
+            )
+        });
+        written.flush(out);
+        fed.inspect_err(|failure| self.failure = Some(*failure))
+    }
+
+    /// The stream is over: appends what is left to relay, and says how it ended.
+    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Ending {
+        if let Some(ending) = self.ending {
+            return ending;
+        }
+        let mut written = Written::default();
+        let Self {
+            framing,
+            decoder,
+            encoder,
+            progress,
+            raw_error,
+            ..
+        } = self;
+        let is_over = |progress: &Progress| progress.done || progress.error.is_some();
+        let mut is_cut = false;
+        if !is_over(progress) {
+            is_cut = framing.finish(|frame, raw| {
+                take(
+                    decoder,
+                    encoder,
+                    progress,
+                    raw_error,
+                    &mut written,
+                    &frame,
+                    raw,
+                )
+            });
+        }
+        if !is_over(progress) && !is_cut {
+            decoder.finish(&mut |event| {
+                note(progress, &event);
+                if let Some(encoder) = encoder {
+                    encoder.encode(&event, &mut written.bytes);
+                }
+            });
+        }
+        written.flush(out);
+        let ending = if self.progress.error.is_some() {
+            Ending::Failed
+        } else if self.progress.done {
+            Ending::Complete
+        } else {
+            Ending::Truncated
+        };
+        self.ending = Some(ending);
+        ending
+    }
+}
+
+/// What a chunk's events come to, written on together.
+#[derive(Default)]
+struct Written {
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    fn flush(self, out: &mut Vec<Bytes>) {
+        if !self.bytes.is_empty() {
+            out.push(Bytes::from(self.bytes));
+        }
+    }
+}
+
+/// Takes one event; false once the stream is over.
+fn take(
+    decoder: &mut Box<dyn Decode>,
+    encoder: &mut Option<Box<dyn Encode>>,
+    progress: &mut Progress,
+    raw_error: &mut Option<Bytes>,
+    written: &mut Written,
+    frame: &Frame<'_>,
+    raw: &[u8],
+) -> bool {
+    if progress.done || progress.error.is_some() {
+        return false;
+    }
+    let output_bytes = progress.output_bytes;
+    decoder.decode(frame, &mut |event| {
+        note(progress, &event);
+        if let Some(encoder) = encoder {
+            encoder.encode(&event, &mut written.bytes);
+        }
+    });
+    progress.output_events += u64::from(progress.output_bytes > output_bytes);
+    if progress.error.is_some() {
+        *raw_error = encoder.is_none().then(|| own(raw));
+        return false;
+    }
+    if encoder.is_none() {
+        written.bytes.extend_from_slice(raw);
+    }
+    !progress.done
+}
+
+fn note(progress: &mut Progress, event: &Event<'_>) {
+    progress.has_output |= event.is_output();
+    progress.output_bytes += event.output_bytes() as u64;
+    match event {
+        Event::Start { id, model } => {
+            progress.id = id.as_deref().and_then(short).or(progress.id.take());
+            progress.model = model.as_deref().and_then(short).or(progress.model.take());
+        }
+        Event::Usage(usage) => progress.usage = Some(*usage),
+        Event::Finish { .. } => progress.finished = true,
+        Event::Error(error) => progress.error = Some(UpstreamError::clone(error)),
+        Event::Done => progress.done = true,
+        _ => {}
+    }
+}
+
+/// Longer ids and names are not remembered.
+fn short(text: &str) -> Option<String> {
+    const MAX_BYTES: usize = 256;
+    (!text.is_empty() && text.len() <= MAX_BYTES).then(|| text.to_owned())
+}
