@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use weir_config::Retry;
 use weir_wire::errors::{self, UpstreamError};
 
+use crate::ask::{Ask, Inbound};
 use crate::attempt::{Failure, Next};
 use crate::counters::{Lease, Remaining};
 use crate::fault::Fault;
@@ -22,6 +23,7 @@ pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 static PROVIDER: HeaderName = HeaderName::from_static("x-weir-provider");
 static MODEL: HeaderName = HeaderName::from_static("x-weir-model");
 static ATTEMPTS: HeaderName = HeaderName::from_static("x-weir-attempts");
+static DROPPED: HeaderName = HeaderName::from_static("x-weir-dropped");
 static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
 static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
@@ -34,27 +36,20 @@ pub(crate) struct Answer {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub provider: Arc<str>,
+    /// Whether its format is the client's own.
+    pub is_native: bool,
     /// Which target gave it.
     pub served: Headers,
 }
 
 impl Answer {
-    /// The answer as the client gets it: the provider's status and body; a body that is no JSON is wrapped in an error.
-    pub(crate) fn relay(self) -> (ReplyHead, Bytes) {
+    /// The answer as the client gets it: the provider's status, and its body where the client can read it; else its
+    /// words in the client's own envelope.
+    pub(crate) fn relay(self, inbound: &Inbound) -> (ReplyHead, Bytes) {
         let content_type = self.headers.get(http::header::CONTENT_TYPE);
         let is_json = content_type
             .is_some_and(|it| it.as_bytes().windows(4).any(|it| it == b"json"))
             && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok();
-        let body = if is_json {
-            self.body
-        } else {
-            let told = Fault::Status {
-                provider: self.provider,
-                status: self.status,
-            }
-            .told();
-            Bytes::from(told.to_json())
-        };
         let mut headers = self.served;
         relay_headers(&self.headers, true, &mut headers);
         let head = ReplyHead {
@@ -62,13 +57,30 @@ impl Answer {
             content_type: JSON,
             headers,
         };
-        (head, body)
+        if is_json && self.is_native {
+            return (head, self.body);
+        }
+        let error = errors::parse_error(&self.body).filter(|_| is_json);
+        let told = match error {
+            Some(error) => Told::of_provider(self.status, error),
+            None => Fault::Status {
+                provider: self.provider,
+                status: self.status,
+            }
+            .told(),
+        };
+        let told = Told {
+            status: self.status,
+            ..told
+        };
+        let body = told.to_json(inbound.endpoint.dialect(), inbound.call_id);
+        (head, Bytes::from(body))
     }
 }
 
 /// The error reply where no provider's own answer is at hand.
-pub(crate) fn error_reply(told: &Told, attempts: u32, lease: &Lease) -> (ReplyHead, Bytes) {
-    let mut headers = rate_headers(lease);
+pub(crate) fn error_reply(told: &Told, attempts: u32, ask: &Ask) -> (ReplyHead, Bytes) {
+    let mut headers = rate_headers(ask.admitted.lease());
     headers.push((ATTEMPTS.clone(), HeaderValue::from(attempts)));
     if let Some(delay) = told.retry_after {
         push_retry_after(delay, &mut headers);
@@ -78,7 +90,8 @@ pub(crate) fn error_reply(told: &Told, attempts: u32, lease: &Lease) -> (ReplyHe
         content_type: JSON,
         headers,
     };
-    (head, Bytes::from(told.to_json()))
+    let body = told.to_json(ask.inbound.endpoint.dialect(), ask.inbound.call_id);
+    (head, Bytes::from(body))
 }
 
 /// `Retry-After` in whole seconds, rounded up so that nobody comes back too early, and OpenAI's finer form of it.
@@ -94,6 +107,18 @@ pub(crate) fn push_served(target: &Target, attempts: u32, headers: &mut Headers)
     headers.push((PROVIDER.clone(), target.provider_header.clone()));
     headers.push((MODEL.clone(), target.model_header.clone()));
     headers.push((ATTEMPTS.clone(), HeaderValue::from(attempts)));
+}
+
+/// What a translation left out.
+pub(crate) fn push_dropped(dropped: &[String], headers: &mut Headers) {
+    if dropped.is_empty() {
+        return;
+    }
+    // A client's own words may be among them: what cannot stand in a header is left out of it.
+    let names = dropped.join(", ");
+    if let Ok(value) = HeaderValue::try_from(names) {
+        headers.push((DROPPED.clone(), value));
+    }
 }
 
 /// The caller's own limits in OpenAI's headers (API reference, "Rate limits in headers"); empty where none is set.
@@ -123,15 +148,21 @@ pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut H
     let is_allowed = |name: &str| {
         matches!(name, "retry-after" | "retry-after-ms" | "x-should-retry")
             || name.starts_with("openai-")
-            || (with_rate_limits && name.starts_with("x-ratelimit-"))
+            || (with_rate_limits
+                && (name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")))
     };
     for (name, value) in from {
         if is_allowed(name.as_str()) {
             to.push((name.clone(), value.clone()));
-        } else if name == "x-request-id" {
+        } else if is_request_id(name.as_str()) {
             to.push((UPSTREAM_REQUEST_ID.clone(), value.clone()));
         }
     }
+}
+
+/// Whether a header tells the provider's own id of a request: OpenAI's, Anthropic's, Amazon's.
+pub(crate) fn is_request_id(name: &str) -> bool {
+    matches!(name, "x-request-id" | "request-id" | "x-amzn-requestid")
 }
 
 /// What a status that is no success means: a failure that another key or target may heal, or the caller's own affair

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 use weir_wire::body::Head;
+use weir_wire::format::Format;
+use weir_wire::loss::{DropParams, UnknownDropParams};
 
 use crate::counters::Lease;
 use crate::directory::Known;
+use crate::{inject, read};
 
 /// An operation of the API that goes to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,26 +21,53 @@ pub enum Endpoint {
     Chat,
     /// `POST /v1/completions`
     Completions,
+    /// `POST /v1/responses`
+    Responses,
+    /// `POST /v1/messages`
+    Messages,
+    /// `POST /v1/messages/count_tokens`
+    CountTokens,
+    /// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`
+    Generate,
+    /// `POST /v1beta/models/{model}:countTokens`
+    GeminiCountTokens,
     /// `POST /v1/embeddings`
     Embeddings,
 }
 
 impl Endpoint {
-    /// The operation's path below a provider's base URL.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/chat/completions",
-            Self::Completions => "/completions",
-            Self::Embeddings => "/embeddings",
-        }
-    }
-
     /// The operation's name in usage rows and metrics (OpenTelemetry `gen_ai.operation.name`).
     pub fn kind(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Completions => "text_completion",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::CountTokens | Self::GeminiCountTokens => "count_tokens",
+            Self::Generate => "generate_content",
             Self::Embeddings => "embeddings",
+        }
+    }
+
+    /// The format of the conversation that is asked for; none where nothing is generated.
+    pub fn conversation(self) -> Option<Format> {
+        match self {
+            Self::Chat => Some(Format::Chat),
+            Self::Completions => Some(Format::Completions),
+            Self::Responses => Some(Format::Responses),
+            Self::Messages => Some(Format::Anthropic),
+            Self::Generate => Some(Format::Gemini),
+            Self::CountTokens | Self::GeminiCountTokens | Self::Embeddings => None,
+        }
+    }
+
+    /// The format in which this operation's clients read errors and signs of life.
+    pub fn dialect(self) -> Format {
+        match self {
+            Self::Messages | Self::CountTokens => Format::Anthropic,
+            Self::Generate | Self::GeminiCountTokens => Format::Gemini,
+            Self::Responses => Format::Responses,
+            Self::Chat | Self::Completions | Self::Embeddings => Format::Chat,
         }
     }
 }
@@ -55,6 +85,53 @@ pub struct Inbound {
     pub encoding: Option<Encoding>,
     /// Headers of the client that may travel upstream: names and values from the allow-list only.
     pub forwarded: Vec<(HeaderName, HeaderValue)>,
+    /// The model and whether to stream, where the URL says so instead of the body, as Gemini's does.
+    pub in_url: Option<InUrl>,
+    /// What may be left out of a translated request, where the client says so itself.
+    pub drop_params: Option<DropParams>,
+}
+
+/// What Gemini's URLs say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUrl {
+    /// The model.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+}
+
+/// The header by which a client says itself what may be left out of a translated request.
+static DROP_PARAMS: HeaderName = HeaderName::from_static("x-weir-drop-params");
+
+impl Inbound {
+    /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
+    ///
+    /// # Errors
+    /// If a header of ours says something that is not understood.
+    pub fn new(
+        call_id: Uuid,
+        started_at_us: i64,
+        endpoint: Endpoint,
+        in_url: Option<InUrl>,
+        headers: &HeaderMap,
+    ) -> Result<Self, UnknownDropParams> {
+        let forwarded = inject::FORWARDED
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
+            .collect();
+        let drop_params = headers
+            .get(&DROP_PARAMS)
+            .map(|word| word.to_str().unwrap_or_default().parse());
+        Ok(Self {
+            endpoint,
+            call_id,
+            started_at_us,
+            encoding: read::encoding(headers),
+            forwarded,
+            in_url,
+            drop_params: drop_params.transpose()?,
+        })
+    }
 }
 
 /// A compression a request body may have.

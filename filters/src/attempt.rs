@@ -19,7 +19,7 @@ use crate::provider::UpstreamKey;
 use crate::reserve::Held;
 use crate::settle::{Finish, Tally};
 use crate::sink::{ReplyHead, Sink};
-use crate::told::Side;
+use crate::told::{Side, Told};
 
 /// How long a key that its provider refused is set aside.
 const KEY_ASIDE: Duration = Duration::from_secs(600);
@@ -80,6 +80,7 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
     let pace = Pace {
         keepalive: Duration::from_millis(settings.stream.keepalive_ms),
         early_commit: Duration::from_millis(settings.stream.early_commit_after_ms),
+        dialect: ask.inbound.endpoint.dialect(),
     };
     let total = Duration::from_millis(total_ms(&planned.plan));
     let early_head = ask.head.stream.then(|| ReplyHead {
@@ -245,6 +246,10 @@ impl<S: Sink> Run<'_, S> {
 
     /// Sets aside what failed, and counts it.
     fn note(&self, target: &Target, key: &UpstreamKey, failure: &Failure, retry: &Retry) {
+        if matches!(failure.fault, Fault::Unfit { .. }) {
+            // Nothing was sent: neither the target nor the key is to blame.
+            return;
+        }
         let now_us = self.gateway.clock.now_us();
         let longest = Duration::from_millis(retry.retry_after_max_ms);
         let rest = failure.retry_after.unwrap_or(REST_DEFAULT).min(longest);
@@ -276,20 +281,27 @@ impl<S: Sink> Run<'_, S> {
     async fn give_up(&mut self, failure: Failure) -> Finish {
         let told = failure.fault.told();
         if self.delivery.is_begun() {
-            self.delivery.fail(told.to_event()).await;
+            self.fail_stream(&told).await;
             return failed(told.status, told.side);
         }
         let attempts = self.tally.attempts();
         let ask = &self.held.planned.allowed.ask;
         let (head, body) = match failure.answer {
-            Some(answer) => answer.relay(),
-            None => answer::error_reply(&told, attempts, ask.admitted.lease()),
+            Some(answer) => answer.relay(&ask.inbound),
+            None => answer::error_reply(&told, attempts, ask),
         };
         let status = head.status;
         match self.delivery.reply(head, body).await {
             Ok(()) => failed(status, told.side),
             Err(_) => cancelled(),
         }
+    }
+
+    /// Tells a failure inside a begun stream, in the client's format, and cuts it.
+    pub(crate) async fn fail_stream(&mut self, told: &Told) {
+        let inbound = &self.held.planned.allowed.ask.inbound;
+        let event = told.to_event(inbound.endpoint.dialect(), inbound.call_id);
+        self.delivery.fail(event).await;
     }
 
     /// The owner left, or time was up, in the middle of an attempt.

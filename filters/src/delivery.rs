@@ -8,11 +8,14 @@ use bytes::Bytes;
 use http::HeaderValue;
 use pingora_timeout::fast_timeout::fast_sleep;
 use tokio::time::Instant;
+use weir_wire::format::Format;
 
 use crate::sink::{Gone, ReplyHead, Sink};
 
 /// The comment that keeps a silent stream alive. Not `: ping`, which one client takes for the end of its batch.
-const KEEPALIVE: &[u8] = b": keepalive\n\n";
+const COMMENT: &[u8] = b": keepalive\n\n";
+/// Anthropic's own sign of life, which its clients expect.
+const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
 /// The media type of an event stream.
 pub(crate) const EVENT_STREAM: HeaderValue =
     HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -39,6 +42,8 @@ pub(crate) struct Pace {
     pub keepalive: Duration,
     /// Time after which an answer is committed although nothing has come yet.
     pub early_commit: Duration,
+    /// The format of the client, by which its sign of life is chosen.
+    pub dialect: Format,
 }
 
 /// Sleeps until a moment, or for ever. The timer is made only when there is really something to wait for.
@@ -113,7 +118,11 @@ impl<'a, S: Sink> Delivery<'a, S> {
             self.sink.begin(head).await?;
             self.begun = true;
         }
-        self.write(Bytes::from_static(KEEPALIVE)).await
+        let sign = match self.pace.dialect {
+            Format::Anthropic => PING,
+            _ => COMMENT,
+        };
+        self.write(Bytes::from_static(sign)).await
     }
 
     /// A whole answer. Where the head has left already the caller must not come here.

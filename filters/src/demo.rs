@@ -10,7 +10,10 @@ use pingora::http::ResponseHeader;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use weir_wire::format::Format;
+
 use crate::ask::Endpoint;
+use crate::way::Way;
 
 /// The pause between two words of a stream: enough to see it flow.
 const WORD_PAUSE: Duration = Duration::from_millis(8);
@@ -55,7 +58,15 @@ struct StreamOptions {
 
 impl Demo {
     /// The answer to a request body.
-    pub(crate) fn answer(endpoint: Endpoint, body: &[u8]) -> pingora::Result<Self> {
+    pub(crate) fn answer(way: Way, body: &[u8]) -> pingora::Result<Self> {
+        let endpoint = match way {
+            Way::Conversation {
+                provider: Format::Completions,
+                ..
+            } => Endpoint::Completions,
+            Way::Conversation { .. } => Endpoint::Chat,
+            Way::Plain => Endpoint::Embeddings,
+        };
         let Ok(ask) = serde_json::from_slice::<DemoAsk>(body) else {
             return Self::refuse(
                 "the demo provider could not read the request: a field has the wrong type",
@@ -68,7 +79,7 @@ impl Demo {
                     "the demo provider embeds less at once: fewer inputs or dimensions",
                 ),
             },
-            Endpoint::Chat | Endpoint::Completions => Self::text(endpoint, &ask),
+            _ => Self::text(endpoint, &ask),
         }
     }
 
@@ -307,6 +318,11 @@ fn embed(text: &str, dimensions: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    const CHAT: Way = Way::Conversation {
+        client: Format::Chat,
+        provider: Format::Chat,
+    };
+
     async fn drain(mut demo: Demo) -> String {
         let mut text = String::new();
         while let Some(piece) = demo.next_piece().await {
@@ -318,7 +334,7 @@ mod tests {
     #[tokio::test]
     async fn it_answers_with_what_it_heard_and_counts_words() {
         let body = br#"{"model":"demo","messages":[{"role":"user","content":"one two three"}]}"#;
-        let answer = drain(Demo::answer(Endpoint::Chat, body).unwrap()).await;
+        let answer = drain(Demo::answer(CHAT, body).unwrap()).await;
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
         assert!(text.contains("You said: one two three"));
@@ -333,11 +349,11 @@ mod tests {
                 r#"{{"model":"demo","stream":true,"max_tokens":2{extra},"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}}]}}]}}"#
             )
         };
-        let plain = drain(Demo::answer(Endpoint::Chat, ask("").as_bytes()).unwrap()).await;
+        let plain = drain(Demo::answer(CHAT, ask("").as_bytes()).unwrap()).await;
         assert!(plain.ends_with("data: [DONE]\n\n") && !plain.contains("usage"));
         assert!(plain.contains(r#""finish_reason":"length""#));
         let extra = r#","stream_options":{"include_usage":true}"#;
-        let counted = drain(Demo::answer(Endpoint::Chat, ask(extra).as_bytes()).unwrap()).await;
+        let counted = drain(Demo::answer(CHAT, ask(extra).as_bytes()).unwrap()).await;
         assert_eq!(counted.matches(r#""completion_tokens":2"#).count(), 1);
     }
 
@@ -345,7 +361,7 @@ mod tests {
     async fn embeddings_come_as_floats_or_base64() {
         let floats = drain(
             Demo::answer(
-                Endpoint::Embeddings,
+                Way::Plain,
                 br#"{"model":"demo","input":["a b","c"],"dimensions":8}"#,
             )
             .unwrap(),
@@ -355,7 +371,7 @@ mod tests {
         assert_eq!(floats["data"][1]["embedding"].as_array().unwrap().len(), 8);
         let coded = drain(
             Demo::answer(
-                Endpoint::Embeddings,
+                Way::Plain,
                 br#"{"model":"demo","input":"a","encoding_format":"base64"}"#,
             )
             .unwrap(),

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use weir_store::EndKind;
-use weir_wire::body::{self, Edit};
-use weir_wire::chat_reply;
 use weir_wire::errors::UpstreamError;
-use weir_wire::estimate;
+use weir_wire::loss::Loss;
 
 use crate::answer::{self, Answer};
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
@@ -20,14 +17,18 @@ use crate::inject::RequestHead;
 use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
+use crate::render::Outbound;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
+use crate::way::Way;
 
-/// The media type of a stream, whatever follows it.
-const STREAM_TYPE: &[u8] = b"text/event-stream";
-/// The largest answer that is not a stream.
-const REPLY_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
+const STREAM_TYPES: [&[u8]; 3] = [
+    b"text/event-stream",
+    b"application/vnd.amazon.eventstream",
+    b"application/x-ndjson",
+];
 /// The largest body of an error that is relayed.
 const ERROR_MAX_BYTES: usize = 1024 * 1024;
 /// Pooled connections that may turn out dead before a fresh one is made.
@@ -36,8 +37,8 @@ const DEAD_POOLED_MAX: u32 = 3;
 /// Everything about an attempt that its steps share.
 pub(crate) struct Attempt<'t> {
     pub(crate) target: &'t Target,
-    key: &'t UpstreamKey,
-    pub(crate) strip_usage: bool,
+    pub(crate) key: &'t UpstreamKey,
+    pub(crate) outbound: Outbound,
 }
 
 impl<S: Sink> Run<'_, S> {
@@ -47,22 +48,20 @@ impl<S: Sink> Run<'_, S> {
         target: &Target,
         key: &UpstreamKey,
     ) -> Result<Finish, Stop> {
-        self.tally.attempt(target, key);
-        let ask = &self.held.planned.allowed.ask;
-        let quirks = &target.upstream.provider().quirks;
-        let inject_usage = ask.head.stream && quirks.stream_options;
-        let edit = Edit {
-            model: &target.model,
-            include_usage: inject_usage,
-            max_tokens_field: quirks.max_tokens_field,
+        let held = self.held;
+        let endpoint = held.planned.allowed.ask.inbound.endpoint;
+        let Some(way) = Way::of(target, endpoint) else {
+            return Err(self.broken(target, "it does not serve this endpoint"));
         };
-        let rendered = Bytes::from(body::render(&ask.body, &ask.head, &edit));
+        let outbound = held.fit.outbound(&held.planned, target, way);
+        let outbound = outbound.map_err(|loss| unfit(target, &loss))?;
+        self.tally.attempt(target, key);
         let attempt = Attempt {
             target,
             key,
-            strip_usage: inject_usage && !ask.head.include_usage,
+            outbound,
         };
-        let mut link = self.open(&attempt, rendered).await?;
+        let mut link = self.open(&attempt).await?;
         let result = self.receive(&attempt, &mut link).await;
         // Only an answer that was read to its end leaves its connection in order.
         if link.is_read() {
@@ -74,7 +73,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// Sends the request and reads the answer's head; a pooled connection that had died is replaced by a fresh one.
-    async fn open(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Link, Stop> {
+    async fn open(&mut self, attempt: &Attempt<'_>) -> Result<Link, Stop> {
         let target = attempt.target;
         let retry = &self.held.planned.routes.settings.retry;
         let dead_max = if retry.replay_dead_connection {
@@ -84,7 +83,7 @@ impl<S: Sink> Run<'_, S> {
         };
         let mut dead = 0;
         loop {
-            let mut link = self.send(attempt, body.clone(), dead > 0).await?;
+            let mut link = self.send(attempt, dead > 0).await?;
             self.tally.progress = Progress::Sent;
             let limit = first_byte_limit(target);
             match self.delivery.wait(link.read_head(limit)).await {
@@ -106,25 +105,22 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    async fn send(
-        &mut self,
-        attempt: &Attempt<'_>,
-        body: Bytes,
-        fresh: bool,
-    ) -> Result<Link, Stop> {
+    async fn send(&mut self, attempt: &Attempt<'_>, fresh: bool) -> Result<Link, Stop> {
         let target = attempt.target;
         let upstream = &target.upstream;
         let ask = &self.held.planned.allowed.ask;
+        let outbound = &attempt.outbound;
+        let body = outbound.body.clone();
         if upstream.is_demo() {
-            let demo = Demo::answer(ask.inbound.endpoint, &body)
+            let demo = Demo::answer(outbound.way, &body)
                 .map_err(|_| self.broken(target, "the demo provider failed"))?;
             return Ok(Link::Demo(Box::new(demo)));
         }
         let head = RequestHead {
             upstream,
-            key: attempt.key,
             inbound: &ask.inbound,
-            stream: ask.head.stream,
+            outbound,
+            auth: attempt.key.header.as_slice(),
         };
         let turn = self.tally.attempts() as usize - 1;
         let gateway = self.gateway;
@@ -146,7 +142,8 @@ impl<S: Sink> Run<'_, S> {
             return Err(self.broken(target, "its answer has no head"));
         };
         let status = head.status.as_u16();
-        if let Some(id) = head.headers.get("x-request-id") {
+        let mut names = head.headers.iter();
+        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str())) {
             self.tally.set_upstream_id(id.to_str().unwrap_or_default());
         }
         if status >= 300 {
@@ -155,23 +152,21 @@ impl<S: Sink> Run<'_, S> {
         }
         self.tally.progress = Progress::Answering;
         let content_type = head.headers.get(http::header::CONTENT_TYPE).cloned();
-        let is_stream = content_type.as_ref().is_some_and(|it| {
-            let it = it.as_bytes().trim_ascii_start();
-            it.get(..STREAM_TYPE.len())
-                .is_some_and(|it| it.eq_ignore_ascii_case(STREAM_TYPE))
-        });
+        let is_stream = content_type.as_ref().is_some_and(is_stream_type);
         let lease = self.held.planned.allowed.ask.admitted.lease();
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
         answer::relay_headers(&head.headers, !is_limited, &mut headers);
         answer::push_served(target, self.tally.attempts(), &mut headers);
+        answer::push_dropped(&attempt.outbound.dropped, &mut headers);
+        let own_type = content_type.filter(|_| !attempt.outbound.way.is_translated());
         let head = ReplyHead {
             status,
-            content_type: content_type.filter(|_| !is_stream).unwrap_or(if is_stream {
-                EVENT_STREAM
-            } else {
-                answer::JSON
-            }),
+            content_type: match own_type {
+                _ if is_stream => EVENT_STREAM,
+                Some(own_type) => own_type,
+                None => answer::JSON,
+            },
             headers,
         };
         if is_stream {
@@ -179,82 +174,6 @@ impl<S: Sink> Run<'_, S> {
         } else {
             self.whole(attempt, link, head).await
         }
-    }
-
-    /// The whole body of an answer, bounded.
-    async fn collect(
-        &mut self,
-        target: &Target,
-        link: &mut Link,
-        max_bytes: usize,
-    ) -> Result<Bytes, Stop> {
-        let mut first: Option<Bytes> = None;
-        let mut all = BytesMut::new();
-        loop {
-            let read = self.delivery.wait(link.read_body()).await?;
-            let piece = read.map_err(|error| self.link_failure(target, &error))?;
-            let Some(piece) = piece else {
-                break;
-            };
-            if all.len() + piece.len() > max_bytes {
-                return Err(self.broken(target, "its answer is larger than the gateway allows"));
-            }
-            match first.take() {
-                None if all.is_empty() => first = Some(piece),
-                before => {
-                    all.extend_from_slice(&before.unwrap_or_default());
-                    all.extend_from_slice(&piece);
-                }
-            }
-        }
-        Ok(first.unwrap_or_else(|| all.freeze()))
-    }
-
-    /// A success that is not a stream: relayed untouched, its usage read.
-    async fn whole(
-        &mut self,
-        attempt: &Attempt<'_>,
-        link: &mut Link,
-        head: ReplyHead,
-    ) -> Result<Finish, Stop> {
-        let target = attempt.target;
-        let body = self.collect(target, link, REPLY_MAX_BYTES).await?;
-        let Some(reply) = chat_reply::inspect(&body) else {
-            return Err(self.broken(target, "its answer is not JSON"));
-        };
-        if let Some(error) = reply.error {
-            return Err(self.reported(attempt, &error));
-        }
-        match &reply.usage {
-            Some(usage) => self.tally.used(usage),
-            None => {
-                let output = estimate::tokens_of_bytes(reply.output_bytes);
-                self.tally.used_about(output);
-            }
-        }
-        if let Some(id) = &reply.id {
-            self.tally.set_upstream_id(id);
-        }
-        self.tally.progress = Progress::Idle;
-        self.tally.first_output();
-        if self.delivery.is_begun() {
-            // Committed early as a stream, and then the provider answered whole: its body as one event is the best that
-            // is left to do, and it is what the client's parser can read.
-            return self.whole_as_event(&body).await;
-        }
-        let status = head.status;
-        let sent = self.delivery.reply(head, body).await;
-        Ok(done_unless(sent.is_err(), status))
-    }
-
-    async fn whole_as_event(&mut self, body: &[u8]) -> Result<Finish, Stop> {
-        let mut event = Vec::with_capacity(body.len() + 24);
-        event.extend_from_slice(b"data: ");
-        event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-        event.extend_from_slice(b"\n\ndata: [DONE]\n\n");
-        self.delivery.write(Bytes::from(event)).await?;
-        let ended = self.delivery.end().await;
-        Ok(done_unless(ended.is_err(), 200))
     }
 
     /// An answer that is no success: a failure to be mended elsewhere, or the caller's own affair.
@@ -276,6 +195,7 @@ impl<S: Sink> Run<'_, S> {
             headers,
             body,
             provider: Arc::clone(&target.upstream.name),
+            is_native: !attempt.outbound.way.is_translated(),
             served,
         };
         let retry = &self.held.planned.routes.settings.retry;
@@ -292,10 +212,11 @@ impl<S: Sink> Run<'_, S> {
         if self.delivery.is_begun() {
             let provider = Arc::clone(&answer.provider);
             let told = Fault::Status { provider, status }.told();
-            self.delivery.fail(told.to_event()).await;
+            self.fail_stream(&told).await;
             return Ok(failed(status, side));
         }
-        let (head, body) = answer.relay();
+        let inbound = &self.held.planned.allowed.ask.inbound;
+        let (head, body) = answer.relay(inbound);
         match self.delivery.reply(head, body).await {
             Ok(()) => Ok(failed(status, side)),
             Err(_) => Ok(cancelled()),
@@ -355,6 +276,29 @@ impl<S: Sink> Run<'_, S> {
             code: error.code.clone(),
         })
     }
+}
+
+fn is_stream_type(content_type: &HeaderValue) -> bool {
+    let told = content_type.as_bytes().trim_ascii_start();
+    let starts_with = |one: &[u8]| {
+        told.get(..one.len())
+            .is_some_and(|it| it.eq_ignore_ascii_case(one))
+    };
+    STREAM_TYPES.iter().any(|one| starts_with(one))
+}
+
+/// The ask cannot be said to this target: another may take it, and trying again changes nothing.
+fn unfit(target: &Target, loss: &Loss) -> Stop {
+    Stop::Failed(Box::new(Failure {
+        fault: Fault::Unfit {
+            provider: Arc::clone(&target.upstream.name),
+            reason: loss.to_string(),
+        },
+        answer: None,
+        next: Next::Target,
+        retry_after: None,
+        may_repeat: false,
+    }))
 }
 
 fn fail(fault: Fault) -> Stop {

@@ -54,6 +54,14 @@ pub enum Fault {
         /// True for the caller's own key.
         owner_is_caller: bool,
     },
+    /// The request cannot be said in the provider's format.
+    #[error("{reason}")]
+    Unfit {
+        /// The provider.
+        provider: Arc<str>,
+        /// What is lost, and what to do.
+        reason: String,
+    },
     /// The call's total time is over.
     #[error("the call took longer than the total timeout of {total_ms} ms")]
     TimeUp {
@@ -96,6 +104,7 @@ impl Fault {
             Self::KeyRejected { .. } => "it rejected the key",
             Self::TimeUp { .. } => "the call's total time is over",
             Self::Status { .. } => "it answered with an error status",
+            Self::Unfit { .. } => "the request cannot be said in its format",
         }
     }
 
@@ -114,6 +123,13 @@ impl Fault {
                 let code = code.as_deref().unwrap_or("upstream_error");
                 Told::new(502, KIND, code, Side::Provider, self)
             }
+            Self::Unfit { .. } => Told::new(
+                400,
+                "invalid_request_error",
+                "unsupported_parameter",
+                Side::Caller,
+                self,
+            ),
             Self::KeyRejected { .. } => {
                 Told::new(502, KIND, "provider_key_rejected", Side::Provider, self)
             }

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::HeaderMap;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 use weir_config::Settings;
 use weir_store::{Ledger, Sealer, Store, StoreError};
 use weir_wire::body::MAX_MODEL_BYTES;
 
-use crate::ask::{Endpoint, Inbound};
+use crate::ask::Inbound;
 use crate::attempt::attempt;
 use crate::clock::{CallIds, Clock};
 use crate::counters::{Counters, LocalCounters, Quotas};
@@ -27,7 +25,7 @@ use crate::metrics::{Levels, Metrics};
 use crate::refusal::Refusal;
 use crate::routes::Routes;
 use crate::sink::Sink;
-use crate::{admit, allow, identify, plan, read, reserve};
+use crate::{admit, allow, fit, identify, plan, read, reserve};
 
 /// Memory for bodies is handed out in pieces of this size.
 const MEMORY_UNIT_BYTES: usize = 1024;
@@ -210,7 +208,8 @@ impl Gateway {
         let ask = read::read(admitted, inbound, body, &self.body_memory, max_bytes).await?;
         let allowed = allow::allow(&routes, ask)?;
         let planned = plan::plan(&routes, allowed)?;
-        let held = reserve::reserve(&self.ledger, &self.metrics, planned).await?;
+        let fitted = fit::fit(planned)?;
+        let held = reserve::reserve(&self.ledger, &self.metrics, fitted).await?;
         attempt(self, held, client).await;
         Ok(())
     }
@@ -247,22 +246,5 @@ impl Gateway {
         let floor = Duration::from_millis(server.body_timeout_floor_ms);
         let at_rate_s = bytes as u64 / u64::from(server.min_body_rate_bytes_s.max(1));
         floor + Duration::from_secs(at_rate_s)
-    }
-}
-
-impl Inbound {
-    /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
-    pub fn new(call_id: Uuid, started_at_us: i64, endpoint: Endpoint, headers: &HeaderMap) -> Self {
-        let forwarded = crate::inject::FORWARDED
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
-            .collect();
-        Self {
-            endpoint,
-            call_id,
-            started_at_us,
-            encoding: read::encoding(headers),
-            forwarded,
-        }
     }
 }

@@ -14,7 +14,7 @@ use crate::directory::{Directory, LookupError};
 pub enum IdentifyError {
     /// No header carries a key.
     #[error(
-        "no API key was given: send your Weir token as `Authorization: Bearer sk-weir-...` (or in `x-api-key` or `api-key`)"
+        "no API key was given: send your Weir token as `Authorization: Bearer sk-weir-...` (or in `x-api-key`, `api-key` or `x-goog-api-key`)"
     )]
     Missing,
     /// The key is malformed, unknown, revoked, or its user is disabled. Callers are not told which.
@@ -69,7 +69,12 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
         .and_then(|value| value.to_str().ok())
         .map(strip_scheme);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let candidates = [bearer, text("x-api-key"), text("api-key")];
+    let candidates = [
+        bearer,
+        text("x-api-key"),
+        text("api-key"),
+        text("x-goog-api-key"),
+    ];
     let mut given = candidates
         .into_iter()
         .flatten()
@@ -119,6 +124,7 @@ mod tests {
             [("authorization", lower.as_str())],
             [("x-api-key", TOKEN)],
             [("api-key", TOKEN)],
+            [("x-goog-api-key", TOKEN)],
         ] {
             assert_eq!(credential(&headers(&pairs)), Some(TOKEN));
         }

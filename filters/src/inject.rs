@@ -4,29 +4,60 @@
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
+use weir_wire::format::Format;
 
 use crate::answer::JSON;
 use crate::ask::Inbound;
-use crate::provider::{Upstream, UpstreamKey};
+use crate::provider::Upstream;
+use crate::render::{ANTHROPIC_VERSION, Outbound};
 
-/// Headers of a client that may travel to a provider (protocol: OpenAI API reference, "Organizations and projects").
-pub const FORWARDED: [HeaderName; 4] = [
+/// Headers of a client that may travel to a provider that speaks OpenAI's formats (API reference, "Organizations and
+/// projects") or Anthropic's (API reference, "Versions" and "Beta headers").
+pub const FORWARDED: [HeaderName; 6] = [
     HeaderName::from_static("openai-organization"),
     HeaderName::from_static("openai-project"),
     HeaderName::from_static("openai-beta"),
     HeaderName::from_static("idempotency-key"),
+    VERSION,
+    BETA,
 ];
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// Whether a provider of this format is sent a header of the client's. Vendors' own headers go to their own format only:
+/// an Anthropic flag that a provider does not know can fail the whole request.
+fn travels(name: &HeaderName, format: Format, is_native: bool) -> bool {
+    match name.as_str() {
+        "idempotency-key" => true,
+        "anthropic-version" | "anthropic-beta" => is_native && format == Format::Anthropic,
+        _ => matches!(
+            format,
+            Format::Chat | Format::Completions | Format::Responses
+        ),
+    }
+}
 
 /// What we call ourselves.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("weir/", env!("CARGO_PKG_VERSION")));
+
+/// What a provider is told that we read.
+fn accept(format: Format, stream: bool) -> HeaderValue {
+    match (format, stream) {
+        (_, false) => JSON,
+        (Format::Bedrock, true) => HeaderValue::from_static("application/vnd.amazon.eventstream"),
+        (Format::Ollama, true) => HeaderValue::from_static("application/x-ndjson"),
+        (_, true) => HeaderValue::from_static("text/event-stream"),
+    }
+}
 
 /// One attempt's request, apart from its body.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHead<'a> {
     pub upstream: &'a Upstream,
-    pub key: &'a UpstreamKey,
     pub inbound: &'a Inbound,
-    pub stream: bool,
+    pub outbound: &'a Outbound,
+    /// The headers by which the key is shown, or the request signed.
+    pub auth: &'a [(HeaderName, HeaderValue)],
 }
 
 impl RequestHead<'_> {
@@ -37,22 +68,27 @@ impl RequestHead<'_> {
         mut add: impl FnMut(&HeaderName, &HeaderValue) -> Result<(), E>,
     ) -> Result<(), E> {
         add(&HOST, &self.upstream.host)?;
-        if let Some((name, value)) = &self.key.header {
+        for (name, value) in self.auth {
             add(name, value)?;
         }
         add(&CONTENT_TYPE, &JSON)?;
         add(&CONTENT_LENGTH, &HeaderValue::from(body_len))?;
-        let accept = if self.stream {
-            HeaderValue::from_static("text/event-stream")
-        } else {
-            JSON
-        };
-        add(&ACCEPT, &accept)?;
+        let way = self.outbound.way;
+        let format = way.provider_format(self.inbound.endpoint);
+        add(&ACCEPT, &accept(format, self.outbound.stream))?;
         // Compressed answers would have to be undone before usage can be read, and a compressor holds events back.
         add(&ACCEPT_ENCODING, &HeaderValue::from_static("identity"))?;
         add(&USER_AGENT, &AGENT)?;
+        let is_native = !way.is_translated();
+        let mut has_version = false;
         for (name, value) in &self.inbound.forwarded {
-            add(name, value)?;
+            if travels(name, format, is_native) {
+                has_version |= *name == VERSION;
+                add(name, value)?;
+            }
+        }
+        if format == Format::Anthropic && !has_version {
+            add(&VERSION, &HeaderValue::from_static(ANTHROPIC_VERSION))?;
         }
         for (name, value) in &self.upstream.headers {
             add(name, value)?;
@@ -62,9 +98,8 @@ impl RequestHead<'_> {
 
     /// The head for Pingora's connector.
     pub(crate) fn to_pingora(self, body_len: usize) -> pingora::Result<Box<RequestHeader>> {
-        let mut path = self.upstream.provider().base_url.path.clone();
-        path.push_str(self.inbound.endpoint.path());
-        let mut head = RequestHeader::build_no_case("POST", path.as_bytes(), Some(12))?;
+        let path = self.outbound.path.as_bytes();
+        let mut head = RequestHeader::build_no_case("POST", path, Some(14))?;
         self.each(body_len, |name, value| {
             head.insert_header(name.clone(), value.clone())
         })?;
@@ -74,8 +109,7 @@ impl RequestHead<'_> {
     /// The head as HTTP/1.1 bytes (RFC 9112, section 2.1). Names and values are of types that cannot hold a line break.
     pub(crate) fn to_bytes(self, body_len: usize, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(b"POST ");
-        bytes.extend_from_slice(self.upstream.provider().base_url.path.as_bytes());
-        bytes.extend_from_slice(self.inbound.endpoint.path().as_bytes());
+        bytes.extend_from_slice(self.outbound.path.as_bytes());
         bytes.extend_from_slice(b" HTTP/1.1\r\n");
         let written: Result<(), std::convert::Infallible> = self.each(body_len, |name, value| {
             bytes.extend_from_slice(name.as_str().as_bytes());

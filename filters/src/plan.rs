@@ -7,12 +7,15 @@ use http::HeaderValue;
 use thiserror::Error;
 use weir_config::{OperatorKeys, Price};
 use weir_store::OpenKey;
+use weir_wire::format::Format;
 
 use crate::allow::{self, AllowError};
 use crate::ask::{Allowed, Endpoint};
 use crate::health::Switch;
 use crate::provider::{KeyOwner, Upstream, UpstreamKey};
 use crate::routes::{Candidate, Routes};
+use crate::shape::Shape as _;
+use crate::way::Way;
 
 /// Targets of one plan; what a configuration names beyond is not tried.
 const TARGETS_MAX: usize = 16;
@@ -31,6 +34,8 @@ pub struct Target {
     pub model: Arc<str>,
     /// What it costs; `None` where no price is known.
     pub price: Option<Price>,
+    /// The formats in which the provider serves this model.
+    pub formats: Vec<Format>,
     pub(crate) keys: Vec<Arc<UpstreamKey>>,
     pub(crate) switch: Arc<Switch>,
     /// The names as the client is told them.
@@ -135,12 +140,7 @@ pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError
 
 /// Whether a target's provider serves an operation.
 pub(crate) fn serves(target: &Target, endpoint: Endpoint) -> bool {
-    let endpoints = &target.upstream.provider().endpoints;
-    match endpoint {
-        Endpoint::Chat => endpoints.chat,
-        Endpoint::Completions => endpoints.completions,
-        Endpoint::Embeddings => endpoints.embeddings,
-    }
+    Way::of(target, endpoint).is_some()
 }
 
 /// Why [`build`] found no target.
@@ -195,6 +195,7 @@ fn target(
     let price = prices.find(&candidate.upstream.name, &candidate.model);
     Target {
         price: price.cloned(),
+        formats: candidate.upstream.provider().formats_for(&candidate.model),
         switch: routes.switchboard.switch(format!("target:{name}")),
         keys,
         turn: AtomicUsize::new(0),

@@ -72,6 +72,11 @@ pub async fn read(
         let opened = tokio::task::spawn_blocking(work).await;
         opened.map_err(|_| ReadError::Corrupt)??
     };
+    let mut head = head;
+    if let Some(in_url) = &inbound.in_url {
+        head.model = Some(in_url.model.clone());
+        head.stream = in_url.stream;
+    }
     Ok(Ask {
         admitted,
         inbound,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 use weir_wire::body::BodyError;
+use weir_wire::loss::UnknownDropParams;
 
 use crate::allow::AllowError;
 use crate::counters::{Exceeded, Remaining};
+use crate::fit::FitError;
 use crate::identify::IdentifyError;
 use crate::plan::PlanError;
 use crate::read::ReadError;
@@ -50,6 +52,12 @@ pub enum Refusal {
     /// The plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The request cannot be said to any target.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// A header of ours is not understood.
+    #[error(transparent)]
+    DropParams(#[from] UnknownDropParams),
     /// The ledger.
     #[error(transparent)]
     Reserve(#[from] ReserveError),
@@ -83,6 +91,10 @@ impl Refusal {
             ),
             Self::Plan(why @ PlanError::Endpoint { .. }) => {
                 Told::new(404, INVALID, "model_not_found", Side::Caller, why).param("model")
+            }
+            Self::Fit(why) => told_fit(why),
+            Self::DropParams(why) => {
+                Told::new(400, INVALID, "", Side::Caller, why).param("x-weir-drop-params")
             }
             Self::Reserve(why) => Told::new(
                 503,
@@ -161,6 +173,17 @@ fn told_read(why: &ReadError) -> Told {
                 }
                 _ => told,
             }
+        }
+    }
+}
+
+fn told_fit(why: &FitError) -> Told {
+    match why {
+        FitError::Request(wrong) => {
+            Told::new(400, INVALID, "", Side::Caller, wrong).param(&wrong.path)
+        }
+        FitError::Loss(loss) => {
+            Told::new(400, INVALID, "unsupported_parameter", Side::Caller, loss).param(&loss.what)
         }
     }
 }

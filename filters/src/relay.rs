@@ -5,15 +5,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use weir_wire::chat_stream::{ChatStream, Ending, StreamRules};
+use weir_wire::chat_stream::{ChatStream, StreamRules};
 use weir_wire::errors::UpstreamError;
+use weir_wire::format::Format;
+use weir_wire::stream::{Ending, Stream};
+use weir_wire::translate;
 
 use crate::attempt::{Run, Stop, failed};
 use crate::exchange::{Attempt, done_unless};
+use crate::fault::Fault;
 use crate::link::{Link, LinkError};
+use crate::render::Outbound;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
+use crate::way::Way;
 
 /// Pieces that are taken from the connection's buffer before they are written on together.
 const COALESCE_PIECES: usize = 16;
@@ -35,6 +41,21 @@ async fn drain(link: &mut Link) {
     let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
+/// The relay for an attempt's stream.
+fn stream_of(outbound: &Outbound) -> Stream {
+    let Way::Conversation { client, provider } = outbound.way else {
+        return Stream::Chat(Box::new(ChatStream::new(StreamRules::default())));
+    };
+    if client == provider && matches!(client, Format::Chat | Format::Completions) {
+        let rules = StreamRules {
+            strip_usage: outbound.strip_usage,
+        };
+        return Stream::Chat(Box::new(ChatStream::new(rules)));
+    }
+    let relay = translate::relay(provider, client, &outbound.context);
+    Stream::Relay(Box::new(relay))
+}
+
 impl<S: Sink> Run<'_, S> {
     /// A streamed answer: held until real output, then relayed as it comes.
     pub(crate) async fn stream(
@@ -43,10 +64,7 @@ impl<S: Sink> Run<'_, S> {
         link: &mut Link,
         head: ReplyHead,
     ) -> Result<Finish, Stop> {
-        let rules = StreamRules {
-            strip_usage: attempt.strip_usage,
-        };
-        self.tally.progress = Progress::Streaming(Box::new(ChatStream::new(rules)));
+        self.tally.progress = Progress::Streaming(stream_of(&attempt.outbound));
         let mut held: Option<Opening> = Some(Opening {
             head: Some(head),
             pieces: Vec::new(),
@@ -250,6 +268,11 @@ impl<S: Sink> Run<'_, S> {
         if self.has_output() {
             self.commit(&mut held, &mut out).await?;
         }
+        // An error about the key is told in our words: the provider's may quote it.
+        let raw_error = match (&self.tally.progress, &failure.fault) {
+            (Progress::Streaming(stream), Fault::Reported { .. }) => stream.raw_error().cloned(),
+            _ => None,
+        };
         self.tally.bill_progress();
         if held.is_some() {
             return Err(Stop::Failed(failure));
@@ -258,7 +281,11 @@ impl<S: Sink> Run<'_, S> {
             self.delivery.write(piece).await?;
         }
         let told = failure.fault.told();
-        self.delivery.fail(told.to_event()).await;
+        match raw_error {
+            // The provider's own words, in the client's own format.
+            Some(event) => self.delivery.fail(event.to_vec()).await,
+            None => self.fail_stream(&told).await,
+        }
         Ok(failed(told.status, Side::Provider))
     }
 }

@@ -8,9 +8,11 @@ use weir_store::{Intent, Ledger, LedgerError};
 use weir_wire::estimate;
 
 use crate::ask::Ask;
+use crate::fit::{Fit, Fitted};
 use crate::metrics::{HeldMoney, Metrics};
 use crate::money;
-use crate::plan::{Plan, Planned};
+use crate::plan::Plan;
+use crate::plan::Planned;
 
 /// Output tokens held where neither the ask nor the price table bounds them.
 const OUTPUT_TOKENS_UNKNOWN: u64 = 16_384;
@@ -31,6 +33,7 @@ pub struct Hold {
 /// A planned call whose intent is committed: made by `reserve` alone. Only this can be sent to a provider.
 pub struct Held {
     pub(crate) planned: Planned,
+    pub(crate) fit: Fit,
     /// Released when the call is settled, however it ends.
     _hold: HeldMoney,
 }
@@ -46,8 +49,9 @@ pub struct ReserveError(#[from] LedgerError);
 pub async fn reserve(
     ledger: &Ledger,
     metrics: &Arc<Metrics>,
-    planned: Planned,
+    fitted: Fitted,
 ) -> Result<Held, ReserveError> {
+    let Fitted { planned, fit } = fitted;
     let ask = &planned.allowed.ask;
     let hold = hold(ask, &planned.plan);
     let first = &planned.plan.targets[0];
@@ -72,6 +76,7 @@ pub async fn reserve(
     ledger.begin(intent).await?;
     Ok(Held {
         planned,
+        fit,
         _hold: held,
     })
 }

@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use uuid::Uuid;
 use weir_config::Price;
 use weir_store::{CallRow, EndKind, Ledger, UsageItem};
-use weir_wire::chat_stream::ChatStream;
 use weir_wire::estimate;
+use weir_wire::stream::Stream;
 use weir_wire::usage::{Unit, Usage};
 
 use crate::clock::Clock;
@@ -52,7 +52,7 @@ pub(crate) enum Progress {
     /// The provider said that all is well, and its answer has not come whole.
     Answering,
     /// An answer is streaming.
-    Streaming(Box<ChatStream>),
+    Streaming(Stream),
 }
 
 /// How a call ended.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use weir_wire::errors::ErrorBody;
+use uuid::Uuid;
+use weir_wire::errors::{ErrorBody, UpstreamError};
+use weir_wire::format::Format;
+use weir_wire::{anthropic, gemini, responses};
 
 use crate::counters::Remaining;
 
@@ -75,6 +78,23 @@ impl Told {
         }
     }
 
+    /// A provider's words, for a client that reads another format than the provider writes.
+    pub(crate) fn of_provider(status: u16, error: UpstreamError) -> Self {
+        let side = if status < 500 {
+            Side::Caller
+        } else {
+            Side::Provider
+        };
+        let kind = match status {
+            400..=499 => "invalid_request_error",
+            _ => "upstream_error",
+        };
+        let mut told = Self::new(status, kind, "", side, &error.message);
+        told.code = error.code.or(error.kind);
+        told.param = error.param;
+        told
+    }
+
     pub(crate) fn param(mut self, param: &str) -> Self {
         self.param = Some(param.to_owned());
         self
@@ -85,14 +105,31 @@ impl Told {
         self
     }
 
-    /// The body of an answer in OpenAI's envelope.
-    pub fn to_json(&self) -> Vec<u8> {
-        self.body().to_json()
+    /// The body of an answer in the client's own envelope. `call` is the id the client knows the call by.
+    pub fn to_json(&self, dialect: Format, call: Uuid) -> Vec<u8> {
+        match dialect {
+            Format::Anthropic => {
+                anthropic::error_body(self.status, None, &self.message, &call.to_string())
+            }
+            Format::Gemini => gemini::error_body(self.status, &self.message),
+            _ => self.body().to_json(),
+        }
     }
 
-    /// The error event of a stream.
-    pub fn to_event(&self) -> Vec<u8> {
-        self.body().to_event()
+    /// The error event of a stream, in the client's own format.
+    pub fn to_event(&self, dialect: Format, call: Uuid) -> Vec<u8> {
+        match dialect {
+            Format::Anthropic => {
+                anthropic::error_event(self.status, None, &self.message, &call.to_string())
+            }
+            Format::Gemini => gemini::error_event(self.status, &self.message),
+            Format::Responses => {
+                let id = format!("resp_{}", call.simple());
+                let code = self.code.as_deref().unwrap_or("server_error");
+                responses::failed_event(&id, 0, "", code, &self.message)
+            }
+            _ => self.body().to_event(),
+        }
     }
 
     fn body(&self) -> ErrorBody<'_> {

@@ -16,10 +16,13 @@ use weir_filters::read::ReadError;
 use weir_filters::refusal::Refusal;
 use weir_filters::sink::{Gone, Headers, ReplyHead, Sink};
 use weir_filters::told::Told;
+use weir_wire::format::Format;
 
 use super::app::After;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The same, where Anthropic's SDKs look for it.
+static ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Unread bodies up to this size are read away so that the connection can go on; larger ones end it.
@@ -39,6 +42,8 @@ pub struct SessionClient<'a> {
     pub(super) request_id: Uuid,
     /// When the head had arrived, microseconds since the Unix epoch.
     pub(super) started_at_us: i64,
+    /// The format in which this client reads errors.
+    pub(super) dialect: Format,
     after: After,
 }
 
@@ -54,6 +59,7 @@ impl<'a> SessionClient<'a> {
             started_at_us,
             gateway,
             session,
+            dialect: Format::Chat,
             after: After::Reuse,
         }
     }
@@ -87,11 +93,12 @@ impl<'a> SessionClient<'a> {
             call = %self.request_id, status = told.status,
             fault = told.side.as_str(), reason = %told.message, "request refused"
         );
-        self.tell(&told, Bytes::from(told.to_json())).await;
+        self.tell(&told).await;
     }
 
     /// Answers with a whole body of our own, whatever is left of the request's.
-    pub(super) async fn tell(&mut self, told: &Told, body: Bytes) {
+    pub(super) async fn tell(&mut self, told: &Told) {
+        let body = Bytes::from(told.to_json(self.dialect, self.request_id));
         let mut headers = Headers::new();
         if let Some(rate) = told.rate {
             push_rate(rate, &mut headers);
@@ -136,6 +143,9 @@ impl<'a> SessionClient<'a> {
         let mut buffer = Uuid::encode_buffer();
         let request_id: &str = self.request_id.hyphenated().encode_lower(&mut buffer);
         head.insert_header(REQUEST_ID.clone(), request_id)?;
+        if self.dialect == Format::Anthropic {
+            head.insert_header(ANTHROPIC_REQUEST_ID.clone(), request_id)?;
+        }
         for (name, value) in reply.headers {
             head.append_header(name, value)?;
         }

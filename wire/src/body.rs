@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 
 use crate::json::{self, Member};
 
-pub use render::{Edit, render};
+pub use render::{Edit, ModelEdit, render};
 
 /// How deep arrays and objects may nest, the outermost object included.
 pub const MAX_DEPTH: usize = 128;
@@ -31,7 +31,8 @@ pub struct Head {
     pub stream: bool,
     /// Whether the client asked for the usage chunk: `stream_options.include_usage` is true.
     pub include_usage: bool,
-    /// `max_completion_tokens`, else `max_tokens`: tokens per choice.
+    /// `max_completion_tokens`, else `max_tokens`, else `max_output_tokens` (Responses), else
+    /// `generationConfig.maxOutputTokens` (Gemini): tokens per choice.
     pub max_output_tokens: Option<u64>,
     /// `n`, the number of answers asked for; at least 1, which is the default.
     pub choices: u32,
@@ -44,10 +45,18 @@ pub struct Head {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Places {
     outer: Inside,
+    model_key: Option<Range<usize>>,
     model_value: Option<Range<usize>>,
     stream_options: StreamOptions,
     max_tokens_key: Option<Range<usize>>,
     max_completion_tokens_key: Option<Range<usize>>,
+}
+
+impl Places {
+    /// The whole `model` member, key and value.
+    fn model_member(&self) -> Option<Range<usize>> {
+        Some(self.model_key.as_ref()?.start..self.model_value.as_ref()?.end)
+    }
 }
 
 /// Where a member can be added to an object.
@@ -192,11 +201,13 @@ fn not_json(error: &serde_json::Error) -> BodyError {
 #[derive(Default)]
 struct Found<'a> {
     members: usize,
-    model: Option<&'a str>,
+    model: Option<Written<'a>>,
     stream: Option<&'a str>,
     stream_options: Option<&'a str>,
     max_tokens: Option<Written<'a>>,
     max_completion_tokens: Option<Written<'a>>,
+    max_output_tokens: Option<&'a str>,
+    generation_config: Option<&'a str>,
     n: Option<&'a str>,
     tools: Option<&'a str>,
     repeated: Option<&'static str>,
@@ -217,7 +228,7 @@ impl<'a> Found<'a> {
             value,
         };
         let (key, earlier) = match member.key.as_ref() {
-            "model" => ("model", self.model.replace(value).is_some()),
+            "model" => ("model", self.model.replace(written).is_some()),
             "stream" => ("stream", self.stream.replace(value).is_some()),
             "stream_options" => (
                 "stream_options",
@@ -227,6 +238,14 @@ impl<'a> Found<'a> {
             "max_completion_tokens" => (
                 "max_completion_tokens",
                 self.max_completion_tokens.replace(written).is_some(),
+            ),
+            "max_output_tokens" => (
+                "max_output_tokens",
+                self.max_output_tokens.replace(value).is_some(),
+            ),
+            "generationConfig" | "generation_config" => (
+                "generationConfig",
+                self.generation_config.replace(value).is_some(),
             ),
             "n" => ("n", self.n.replace(value).is_some()),
             "tools" => ("tools", self.tools.replace(value).is_some()),
@@ -247,18 +266,31 @@ impl<'a> Found<'a> {
         };
         let max_tokens = limit("max_tokens", self.max_tokens)?;
         let max_completion_tokens = limit("max_completion_tokens", self.max_completion_tokens)?;
+        let max_output_tokens = read_count(
+            "max_output_tokens",
+            self.max_output_tokens.unwrap_or("null"),
+        )?;
+        let generation = self.generation_config.map(read_generation_config);
+        let (of_generation, candidates) = generation.unwrap_or_default();
         Ok(Head {
-            model: read_model(self.model)?,
+            model: read_model(self.model.map(|written| written.value))?,
             stream: read_flag("stream", self.stream)?,
             include_usage,
-            max_output_tokens: max_completion_tokens.or(max_tokens),
-            choices: read_choices(self.n)?,
+            max_output_tokens: max_completion_tokens
+                .or(max_tokens)
+                .or(max_output_tokens)
+                .or(of_generation),
+            choices: match candidates {
+                Some(candidates) => candidates.max(1),
+                None => read_choices(self.n)?,
+            },
             has_tools: self
                 .tools
                 .is_some_and(|tools| tools.starts_with('[') && json::is_filled(tools)),
             places: Places {
                 outer: inside(text, text, self.members),
-                model_value: self.model.map(|value| place(text, value)),
+                model_key: self.model.map(|written| place(text, written.key)),
+                model_value: self.model.map(|written| place(text, written.value)),
                 stream_options,
                 max_tokens_key: self.max_tokens.map(|written| place(text, written.key)),
                 max_completion_tokens_key: self
@@ -332,6 +364,17 @@ fn read_choices(value: Option<&str>) -> Result<u32, BodyError> {
                 expected: "a positive whole number or null",
             }),
     }
+}
+
+/// Gemini's output limit and number of answers. What is odd here is Gemini's to refuse: it only bounds what is held.
+fn read_generation_config(value: &str) -> (Option<u64>, Option<u32>) {
+    let (mut limit, mut candidates) = (None, None);
+    let _not_an_object = json::members(value, |member| match member.key.as_ref() {
+        "maxOutputTokens" | "max_output_tokens" => limit = member.value.parse().ok(),
+        "candidateCount" | "candidate_count" => candidates = member.value.parse().ok(),
+        _ => {}
+    });
+    (limit, candidates)
 }
 
 fn read_stream_options(

@@ -15,7 +15,7 @@
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
 
-mod anthropic;
+pub mod anthropic;
 mod bedrock;
 pub mod body;
 mod chat;
@@ -27,13 +27,13 @@ pub mod estimate;
 pub mod fields;
 pub mod format;
 mod framing;
-mod gemini;
+pub mod gemini;
 mod json;
 pub mod loss;
 pub mod models_list;
 pub mod neutral;
 mod ollama;
-mod responses;
+pub mod responses;
 pub mod retry_after;
 mod skim;
 mod sse;

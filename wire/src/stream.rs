@@ -3,10 +3,56 @@
 
 use bytes::Bytes;
 
+use crate::chat_stream::ChatStream;
 pub use crate::chat_stream::{Ending, Progress, StreamError};
 use crate::errors::UpstreamError;
 use crate::framing::{Frame, Framing, own};
 use crate::neutral::Event;
+
+/// A streamed answer on its way.
+pub enum Stream {
+    /// OpenAI's chat or completions to a client of the same: the fastest relay.
+    Chat(Box<ChatStream>),
+    /// Any other.
+    Relay(Box<Relay>),
+}
+
+impl Stream {
+    /// What the stream has told so far.
+    pub fn progress(&self) -> &Progress {
+        match self {
+            Self::Chat(stream) => stream.progress(),
+            Self::Relay(stream) => stream.progress(),
+        }
+    }
+
+    /// Takes one network chunk and appends to `out` what to relay now.
+    ///
+    /// # Errors
+    /// If the stream cannot be cut into events; it is dead then.
+    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamError> {
+        match self {
+            Self::Chat(stream) => stream.feed(chunk, out),
+            Self::Relay(stream) => stream.feed(&chunk, out),
+        }
+    }
+
+    /// The stream is over: appends what is left to relay, and says how it ended.
+    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Ending {
+        match self {
+            Self::Chat(stream) => stream.finish(out),
+            Self::Relay(stream) => stream.finish(out),
+        }
+    }
+
+    /// The error that ended the stream as the provider wrote it, where the client reads the provider's format.
+    pub fn raw_error(&self) -> Option<&Bytes> {
+        match self {
+            Self::Chat(_) => None,
+            Self::Relay(stream) => stream.raw_error(),
+        }
+    }
+}
 
 /// Reads the events of one format. Events borrow from the frame they come from.
 pub(crate) trait Decode: Send {
@@ -71,7 +117,7 @@ impl Relay {
     ///
     /// # Errors
     /// If an event is too long or not framed as its format says. The stream is dead then: `feed` says so again.
-    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamError> {
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<Bytes>) -> Result<(), StreamError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -84,7 +130,7 @@ impl Relay {
             raw_error,
             ..
         } = self;
-        let fed = framing.feed(&chunk, |frame, raw| {
+        let fed = framing.feed(chunk, |frame, raw| {
             take(
                 decoder,
                 encoder,

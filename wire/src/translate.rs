@@ -150,6 +150,14 @@ pub fn write_reply(to: Format, reply: &Reply, context: &Context) -> Vec<u8> {
     }
 }
 
+/// Writes a whole answer as the stream a client asked for, where its provider does not stream.
+pub fn write_reply_as_stream(to: Format, reply: &Reply, context: &Context) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = encoder(to, context);
+    reply.each_event(&mut |event| encoder.encode(&event, &mut out));
+    out
+}
+
 fn decoder(format: Format, context: &Context) -> Box<dyn Decode> {
     match format {
         Format::Chat | Format::Completions => Box::new(chat::Decoder::new(context)),

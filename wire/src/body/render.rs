@@ -7,13 +7,29 @@ use super::{Head, Inside, StreamOptions};
 /// What a provider must be sent differently from what the client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit<'a> {
-    /// The provider's own name of the model.
-    pub model: &'a str,
+    /// What becomes of `model`.
+    pub model: ModelEdit<'a>,
     /// Whether to force `stream_options.include_usage` to true, so that the answer can be metered.
     pub include_usage: bool,
     /// The one of `max_tokens` and `max_completion_tokens` that the provider understands. The other is renamed to it,
     /// unless both were sent.
     pub max_tokens_field: Option<&'static str>,
+}
+
+/// What becomes of a body's `model`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelEdit<'a> {
+    /// It is the provider's own name.
+    Named(&'a str),
+    /// The provider is told the model by its URL: the body is left alone.
+    Absent,
+    /// Another member stands in its place, as Vertex AI wants `anthropic_version`.
+    Replaced {
+        /// Its key.
+        key: &'a str,
+        /// Its value, a string.
+        value: &'a str,
+    },
 }
 
 /// One replacement: the bytes of `range` give way to `text`.
@@ -27,7 +43,17 @@ struct Splice {
 pub fn render(body: &[u8], head: &Head, edit: &Edit<'_>) -> Vec<u8> {
     let mut splices = Vec::new();
     let mut added = Vec::new();
-    edit_model(head, edit.model, &mut splices, &mut added);
+    match edit.model {
+        ModelEdit::Named(model) => edit_model(head, model, &mut splices, &mut added),
+        ModelEdit::Absent => {}
+        ModelEdit::Replaced { key, value } => {
+            let text = format!("\"{key}\":{}", serde_json::Value::from(value));
+            match head.places.model_member() {
+                Some(range) => splices.push(Splice { range, text }),
+                None => added.push(text),
+            }
+        }
+    }
     if edit.include_usage && !head.include_usage {
         force_include_usage(head, &mut splices, &mut added);
     }

@@ -18,7 +18,7 @@ fn rendered(body: &str, edit: &Edit<'_>) -> String {
 
 fn to_model(model: &str) -> Edit<'_> {
     Edit {
-        model,
+        model: ModelEdit::Named(model),
         include_usage: false,
         max_tokens_field: None,
     }
@@ -212,7 +212,7 @@ fn an_escaped_key_is_the_same_key() {
 fn nothing_changes_when_nothing_must() {
     let body = " { \"x\" : 1.0e2 , \"model\":\"m\" ,\"stream_options\":{\"include_usage\": true}, \"max_tokens\":1}\n";
     let edit = Edit {
-        model: "m",
+        model: ModelEdit::Named("m"),
         include_usage: true,
         max_tokens_field: Some("max_tokens"),
     };
@@ -369,7 +369,7 @@ proptest! {
     ) {
         let text = if is_pretty { format!("{body:#}") } else { body.to_string() };
         let head = parse(text.as_bytes()).unwrap();
-        let edit = Edit { model: &model, include_usage, max_tokens_field: Some("max_completion_tokens") };
+        let edit = Edit { model: ModelEdit::Named(&model), include_usage, max_tokens_field: Some("max_completion_tokens") };
         let rendered: Value = serde_json::from_slice(&render(text.as_bytes(), &head, &edit)).unwrap();
 
         let mut expected = body;
@@ -399,4 +399,45 @@ proptest! {
         let is_object = serde_json::from_str::<Value>(&body).is_ok_and(|value| value.is_object());
         prop_assert_eq!(parse(body.as_bytes()).is_ok(), is_object);
     }
+}
+
+#[test]
+fn the_model_gives_way_to_another_member_where_it_stands() {
+    let edit = Edit {
+        model: ModelEdit::Replaced {
+            key: "anthropic_version",
+            value: "vertex-2023-10-16",
+        },
+        ..to_model("m")
+    };
+    assert_eq!(
+        rendered(r#"{"a":1, "model" : "x","b":2}"#, &edit),
+        r#"{"a":1, "anthropic_version":"vertex-2023-10-16","b":2}"#
+    );
+    assert_eq!(
+        rendered(r#"{"b":2}"#, &edit),
+        r#"{"anthropic_version":"vertex-2023-10-16","b":2}"#
+    );
+}
+
+#[test]
+fn a_model_in_the_url_leaves_the_body_alone() {
+    let edit = Edit {
+        model: ModelEdit::Absent,
+        ..to_model("m")
+    };
+    let body = r#"{"contents":[]}"#;
+    assert_eq!(rendered(body, &edit), body);
+}
+
+#[test]
+fn every_formats_output_limit_is_known() {
+    let limit = |body: &str| parse(body.as_bytes()).unwrap().max_output_tokens;
+    assert_eq!(limit(r#"{"max_output_tokens":7}"#), Some(7));
+    assert_eq!(
+        limit(r#"{"generationConfig":{"maxOutputTokens":9}}"#),
+        Some(9)
+    );
+    let head = parse(br#"{"generationConfig":{"candidateCount":3}}"#).unwrap();
+    assert_eq!(head.choices, 3);
 }

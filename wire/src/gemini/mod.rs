@@ -7,3 +7,12 @@ mod stream;
 pub(crate) use request::{CARRIES, read_request, write_request};
 pub(crate) use response::{read_reply, write_reply};
 pub(crate) use stream::{Decoder, Encoder};
+
+/// TEMPORARY
+pub fn error_body(_: u16, message: &str) -> Vec<u8> {
+    message.as_bytes().to_vec()
+}
+/// TEMPORARY
+pub fn error_event(_: u16, message: &str) -> Vec<u8> {
+    message.as_bytes().to_vec()
+}

@@ -1,6 +1,8 @@
 //! A whole answer.
 
-use super::{Fields, Part};
+use std::borrow::Cow;
+
+use super::{Content, Event, Fields, Part, Source};
 use crate::usage::Usage;
 
 /// An answer.
@@ -20,6 +22,90 @@ pub struct Reply {
     pub service_tier: Option<String>,
     /// Members that only the provider's format knows.
     pub rest: Fields,
+}
+
+impl Reply {
+    /// The events by which a stream would have told the same.
+    pub fn each_event(&self, emit: &mut dyn FnMut(Event<'_>)) {
+        emit(Event::Start {
+            id: self.id.as_deref().map(Cow::Borrowed),
+            model: self.model.as_deref().map(Cow::Borrowed),
+        });
+        for choice in &self.choices {
+            choice.each_event(emit);
+        }
+        if let Some(usage) = self.usage {
+            emit(Event::Usage(usage));
+        }
+        emit(Event::Done);
+    }
+}
+
+impl Choice {
+    fn each_event(&self, emit: &mut dyn FnMut(Event<'_>)) {
+        let choice = self.index;
+        let mut tool = 0;
+        for part in &self.parts {
+            match &part.content {
+                Content::ToolCall(call) => {
+                    emit(Event::ToolStart {
+                        choice,
+                        tool,
+                        id: Cow::Borrowed(&call.id),
+                        name: Cow::Borrowed(&call.name),
+                        is_custom: call.is_custom,
+                        signature: call.signature.clone(),
+                    });
+                    let text = Cow::Borrowed(call.input.as_str());
+                    emit(Event::ToolInput { choice, tool, text });
+                    tool += 1;
+                }
+                content => each_said(choice, content, emit),
+            }
+        }
+        if let Some(value) = self.logprobs.clone() {
+            emit(Event::Logprobs { choice, value });
+        }
+        if let Some(finish) = self.finish.clone() {
+            emit(Event::Finish { choice, finish });
+        }
+    }
+}
+
+/// The events of content that is no tool call.
+fn each_said(choice: u32, content: &Content, emit: &mut dyn FnMut(Event<'_>)) {
+    match content {
+        Content::Text(text) => emit(Event::Text {
+            choice,
+            text: Cow::Borrowed(text),
+        }),
+        Content::Refusal(text) => emit(Event::Refusal {
+            choice,
+            text: Cow::Borrowed(text),
+        }),
+        Content::Thinking(thinking) => {
+            if let (true, Some(signature)) = (thinking.is_redacted, thinking.signature.clone()) {
+                emit(Event::RedactedThinking { choice, signature });
+                return;
+            }
+            emit(Event::Thinking {
+                choice,
+                text: Cow::Borrowed(&thinking.text),
+            });
+            if let Some(signature) = thinking.signature.clone() {
+                emit(Event::Signature { choice, signature });
+            }
+        }
+        Content::Image {
+            source: Source::Data { media_type, base64 },
+            ..
+        } => emit(Event::Image {
+            choice,
+            media_type: Cow::Borrowed(media_type),
+            base64: Cow::Borrowed(base64),
+        }),
+        _ => {}
+    }
 }
 
 /// One answer of possibly several.

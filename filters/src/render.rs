@@ -1,0 +1,135 @@
+//! Ask -> the provider's bytes: spliced where client and provider speak the same format, else translated.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weir_wire::body::{self, Edit, ModelEdit};
+use weir_wire::fields::RequestError;
+use weir_wire::format::Format;
+use weir_wire::loss::{DropParams, Loss};
+use weir_wire::neutral::Request;
+use weir_wire::translate::{self, Context};
+
+use crate::ask::Ask;
+use crate::plan::Target;
+use crate::shape::Shape as _;
+use crate::way::Way;
+
+/// Anthropic's version where a client of another format names none: it still takes the sampling parameters.
+pub(crate) const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// A request as one target is sent it.
+pub(crate) struct Outbound {
+    /// The path and query of the URL.
+    pub path: String,
+    pub body: Bytes,
+    pub way: Way,
+    /// Whether the answer is asked for as a stream.
+    pub stream: bool,
+    /// Whether the stream's usage is there only because the gateway asked for it.
+    pub strip_usage: bool,
+    /// What a translated answer needs to know; also for reading a native stream.
+    pub context: Arc<Context>,
+    /// What was left out.
+    pub dropped: Vec<String>,
+}
+
+/// Says an ask as a target wants it. `request` is the ask in neutral terms; it is there for every translated way.
+pub(crate) fn render(
+    ask: &Ask,
+    target: &Target,
+    way: Way,
+    request: &Arc<Request>,
+) -> Result<Outbound, Loss> {
+    let provider = target.upstream.provider();
+    let endpoint = ask.inbound.endpoint;
+    let stream = ask.head.stream && endpoint.conversation().is_some();
+    let context = Arc::new(Context {
+        call_id: ask.inbound.call_id.simple().to_string(),
+        model: target.model.to_string(),
+        created_s: u64::try_from(ask.inbound.started_at_us / 1_000_000).unwrap_or(0),
+        request: Arc::clone(request),
+    });
+    let mut outbound = Outbound {
+        path: provider.path(way.path_name(endpoint, stream), &target.model),
+        body: Bytes::new(),
+        way,
+        stream,
+        strip_usage: false,
+        context,
+        dropped: Vec::new(),
+    };
+    match way {
+        Way::Conversation { client, provider } if client != provider => {
+            let policy = policy(ask, target);
+            let rendered = translate::write_request(provider, request, &rules(target), policy)?;
+            outbound.body = rendered.body.into();
+            outbound.dropped = rendered.dropped;
+        }
+        _ => splice(ask, target, &mut outbound),
+    }
+    Ok(outbound)
+}
+
+/// The same format: the client's bytes, the few edits apart.
+fn splice(ask: &Ask, target: &Target, outbound: &mut Outbound) {
+    let quirks = &target.upstream.provider().quirks;
+    let format = outbound.way.provider_format(ask.inbound.endpoint);
+    let is_openai = matches!(format, Format::Chat | Format::Completions);
+    let include_usage = outbound.stream && is_openai && quirks.stream_options;
+    let edit = Edit {
+        model: model_edit(ask, target, format),
+        include_usage,
+        max_tokens_field: quirks.max_tokens_field.filter(|_| format == Format::Chat),
+    };
+    outbound.strip_usage = include_usage && !ask.head.include_usage;
+    outbound.body = Bytes::from(body::render(&ask.body, &ask.head, &edit));
+}
+
+fn model_edit<'a>(ask: &Ask, target: &'a Target, format: Format) -> ModelEdit<'a> {
+    if ask.inbound.in_url.is_some() || format == Format::Gemini {
+        return ModelEdit::Absent;
+    }
+    match anthropic_version(target) {
+        Some(value) if format == Format::Anthropic => ModelEdit::Replaced {
+            key: "anthropic_version",
+            value,
+        },
+        _ => ModelEdit::Named(&target.model),
+    }
+}
+
+/// The version that stands in the body where the provider takes Anthropic's format without a model in it.
+fn anthropic_version(_target: &Target) -> Option<&str> {
+    None
+}
+
+/// What may be left out: as the request says, else the model's or the provider's setting.
+fn policy(ask: &Ask, _target: &Target) -> DropParams {
+    ask.inbound.drop_params.unwrap_or_default()
+}
+
+fn rules(target: &Target) -> translate::Target<'_> {
+    let quirks = &target.upstream.provider().quirks;
+    translate::Target {
+        provider: &target.upstream.name,
+        model: &target.model,
+        max_output_tokens: target.price.as_ref().and_then(|it| it.max_output_tokens),
+        stream_options: quirks.stream_options,
+        max_tokens_field: quirks.max_tokens_field,
+        reasoning_field: None,
+        anthropic_version: anthropic_version(target),
+    }
+}
+
+/// The ask in neutral terms.
+pub(crate) fn neutral(ask: &Ask, model: &str) -> Result<Request, RequestError> {
+    let Some(format) = ask.inbound.endpoint.conversation() else {
+        return Ok(Request::default());
+    };
+    let mut request = translate::read_request(format, &ask.body)?;
+    model.clone_into(&mut request.model);
+    request.stream = ask.head.stream;
+    request.include_usage |= !matches!(format, Format::Chat | Format::Completions);
+    Ok(request)
+}

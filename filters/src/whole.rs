@@ -1,0 +1,187 @@
+//! An answer that is not a stream: read whole, metered, and given to the client untouched or in its own format.
+
+use bytes::{Bytes, BytesMut};
+use weir_wire::chat_reply;
+use weir_wire::estimate;
+use weir_wire::format::Format;
+use weir_wire::translate::{self, ReplyError};
+
+use crate::attempt::{Run, Stop};
+use crate::exchange::{Attempt, done_unless};
+use crate::link::Link;
+use crate::plan::Target;
+use crate::settle::{Finish, Progress};
+use crate::sink::{ReplyHead, Sink};
+use crate::way::Way;
+
+/// The largest answer that is not a stream.
+const REPLY_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+impl<S: Sink> Run<'_, S> {
+    /// The whole body of an answer, bounded.
+    pub(crate) async fn collect(
+        &mut self,
+        target: &Target,
+        link: &mut Link,
+        max_bytes: usize,
+    ) -> Result<Bytes, Stop> {
+        let mut first: Option<Bytes> = None;
+        let mut all = BytesMut::new();
+        loop {
+            let read = self.delivery.wait(link.read_body()).await?;
+            let piece = read.map_err(|error| self.link_failure(target, &error))?;
+            let Some(piece) = piece else {
+                break;
+            };
+            if all.len() + piece.len() > max_bytes {
+                return Err(self.broken(target, "its answer is larger than the gateway allows"));
+            }
+            match first.take() {
+                None if all.is_empty() => first = Some(piece),
+                before => {
+                    all.extend_from_slice(&before.unwrap_or_default());
+                    all.extend_from_slice(&piece);
+                }
+            }
+        }
+        Ok(first.unwrap_or_else(|| all.freeze()))
+    }
+
+    /// A success that is not a stream.
+    pub(crate) async fn whole(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+        head: ReplyHead,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let body = self.collect(target, link, REPLY_MAX_BYTES).await?;
+        let answer = match attempt.outbound.way {
+            Way::Conversation { client, provider } if is_foreign(client, provider) => {
+                self.read_conversation(attempt, client, provider, body)?
+            }
+            _ => self.read_openai(attempt, body)?,
+        };
+        self.tally.progress = Progress::Idle;
+        self.tally.first_output();
+        let is_stream_asked = attempt.outbound.stream;
+        match answer {
+            Answered::Stream(events) => {
+                let head = ReplyHead {
+                    content_type: crate::delivery::EVENT_STREAM,
+                    ..head
+                };
+                self.delivery.begin(head).await?;
+                self.delivery.write(events).await?;
+                let ended = self.delivery.end().await;
+                Ok(done_unless(ended.is_err(), 200))
+            }
+            Answered::Whole(body) if self.delivery.is_begun() && is_stream_asked => {
+                // Committed early as a stream, and then the provider answered whole: its body as one event is the best
+                // that is left to do, and it is what the client's parser can read.
+                self.whole_as_event(&body).await
+            }
+            Answered::Whole(body) => {
+                let status = head.status;
+                let sent = self.delivery.reply(head, body).await;
+                Ok(done_unless(sent.is_err(), status))
+            }
+        }
+    }
+
+    /// An answer in one of OpenAI's shapes to a client of the same: its usage is read, its bytes stay.
+    fn read_openai(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Answered, Stop> {
+        let Some(reply) = chat_reply::inspect(&body) else {
+            return Err(self.broken(attempt.target, "its answer is not JSON"));
+        };
+        if let Some(error) = reply.error {
+            return Err(self.reported(attempt, &error));
+        }
+        match &reply.usage {
+            Some(usage) => self.tally.used(usage),
+            None if is_free(attempt.outbound.way) => {}
+            None => {
+                let output = estimate::tokens_of_bytes(reply.output_bytes);
+                self.tally.used_about(output);
+            }
+        }
+        if let Some(id) = &reply.id {
+            self.tally.set_upstream_id(id);
+        }
+        Ok(Answered::Whole(body))
+    }
+
+    /// An answer that is translated, or in a format whose usage must be read out of it.
+    fn read_conversation(
+        &mut self,
+        attempt: &Attempt<'_>,
+        client: Format,
+        provider: Format,
+        body: Bytes,
+    ) -> Result<Answered, Stop> {
+        let context = &attempt.outbound.context;
+        let reply = match translate::read_reply(provider, &body, context) {
+            Ok(reply) => reply,
+            Err(ReplyError::Reported(error)) => return Err(self.reported(attempt, &error)),
+            // A client of the same format may understand what we do not; the tokens are estimated.
+            Err(ReplyError::Unreadable(_)) if client == provider && is_object(&body) => {
+                let output = estimate::tokens_of_bytes(body.len() as u64);
+                self.tally.used_about(output);
+                return Ok(Answered::Whole(body));
+            }
+            Err(ReplyError::Unreadable(_)) => {
+                return Err(self.broken(attempt.target, "its answer is not what its format says"));
+            }
+        };
+        match &reply.usage {
+            Some(usage) => self.tally.used(usage),
+            None => self
+                .tally
+                .used_about(estimate::tokens_of_bytes(body.len() as u64)),
+        }
+        if let Some(id) = &reply.id {
+            self.tally.set_upstream_id(id);
+        }
+        if client == provider {
+            return Ok(Answered::Whole(body));
+        }
+        if attempt.outbound.stream {
+            let events = translate::write_reply_as_stream(client, &reply, context);
+            return Ok(Answered::Stream(events.into()));
+        }
+        let body = translate::write_reply(client, &reply, context);
+        Ok(Answered::Whole(body.into()))
+    }
+
+    async fn whole_as_event(&mut self, body: &[u8]) -> Result<Finish, Stop> {
+        let mut event = Vec::with_capacity(body.len() + 24);
+        event.extend_from_slice(b"data: ");
+        event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+        event.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+        self.delivery.write(Bytes::from(event)).await?;
+        let ended = self.delivery.end().await;
+        Ok(done_unless(ended.is_err(), 200))
+    }
+}
+
+/// A whole answer as the client is to have it.
+enum Answered {
+    /// A body.
+    Whole(Bytes),
+    /// The events of a stream, all of them: the client asked for a stream, and the provider answered whole.
+    Stream(Bytes),
+}
+
+/// Whether an answer is anything but OpenAI's chat or completions to a client of the same.
+fn is_foreign(client: Format, provider: Format) -> bool {
+    client != provider || !matches!(client, Format::Chat | Format::Completions)
+}
+
+/// Whether an answer without usage cost nothing: counting tokens is free everywhere.
+fn is_free(way: Way) -> bool {
+    way == Way::Plain
+}
+
+fn is_object(body: &[u8]) -> bool {
+    chat_reply::inspect(body).is_some()
+}
