@@ -133,7 +133,15 @@ providers:
     auth: bearer
     key_env: MOCK_API_KEY
     models: ["mock-model"]
+  claude:
+    base_url: "http://127.0.0.1:$mock_port/v1"
+    auth: x-api-key
+    key_env: MOCK_API_KEY
+    formats: [anthropic]
+    models: ["mock-claude*"]
 prices:
+  claude:
+    "mock-claude*": {input: "1.00", output: "2.00", context_tokens: 128000, max_output_tokens: 4096}
   mock:
     "mock-model": {input: "1.00", output: "2.00", context_tokens: 128000, max_output_tokens: 4096}
 limits:

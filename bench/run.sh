@@ -32,6 +32,9 @@ write_bodies() {
     stream_body 10 20 >"$work/first-event.json"
     stream_body 2000 0 >"$work/saturated.json"
     stream_body 20 1000 >"$work/hold.json"
+    # What only the mock knows does not survive a translation: the number of events is in the model's name.
+    sed 's/"mock-model"/"mock-claude"/' "$chat_body" >"$work/claude.json"
+    stream_body 2000 0 | sed 's/"mock-model"/"mock-claude-2000"/' >"$work/claude-saturated.json"
 }
 
 # begin_life TARGET RUN: a fresh gateway, its idle memory noted.
@@ -87,7 +90,15 @@ measure_round() {
     load first-event "$work/first-event.json" "$stream_port" --connections 1000 --rate 200 --events 10 \
         --warmup 1 --seconds "$STREAMS_S"
     load saturated "$work/saturated.json" "$stream_port" --connections 64 --events 2000 --seconds "$STREAMS_S"
+    [ "$target" != weir ] || measure_translation
     end_life "$target" "$run"
+}
+
+# The same requests in OpenAI's format, answered by a provider that speaks Anthropic's.
+measure_translation() {
+    local target=weir-translated
+    load closed-32 "$work/claude.json" "$plain_port" --connections 32 --seconds "$CLOSED_S"
+    load saturated "$work/claude-saturated.json" "$stream_port" --connections 64 --events 2000 --seconds "$STREAMS_S"
 }
 
 # A life of its own: memory that earlier scenarios left behind would hide what the streams need.

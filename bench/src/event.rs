@@ -20,6 +20,15 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 pub const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
     Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+/// The provider whose format a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `chat.completion.chunk`s.
+    OpenAi,
+    /// The events of Anthropic's Messages.
+    Anthropic,
+}
+
 /// Makes the events of streams, each in a chunk of its own.
 pub struct EventWriter {
     chunk: Vec<u8>,
@@ -27,14 +36,25 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Prepares the chunk that every event is.
+    /// Prepares the chunk that every event of OpenAI's is.
     pub fn new() -> Self {
+        Self::of(Dialect::OpenAi)
+    }
+
+    /// Prepares the chunk that every event is.
+    pub fn of(dialect: Dialect) -> Self {
         let digits = "0".repeat(NUMBER_DIGITS + 1 + TIME_DIGITS);
-        let event = format!(
-            "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\
-             \"created\":1790000000,\"model\":\"mock-model\",\"choices\":[{{\"index\":0,\
-             \"delta\":{{\"content\":\"{MARK}{digits}\"}},\"finish_reason\":null}}]}}\n\n"
-        );
+        let event = match dialect {
+            Dialect::OpenAi => format!(
+                "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\
+                 \"created\":1790000000,\"model\":\"mock-model\",\"choices\":[{{\"index\":0,\
+                 \"delta\":{{\"content\":\"{MARK}{digits}\"}},\"finish_reason\":null}}]}}\n\n"
+            ),
+            Dialect::Anthropic => format!(
+                "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\
+                 \"delta\":{{\"type\":\"text_delta\",\"text\":\"{MARK}{digits}\"}}}}\n\n"
+            ),
+        };
         let chunk = to_chunk(&event);
         let digits_at = memmem::find(&chunk, MARK.as_bytes()).unwrap_or(0) + MARK.len();
         Self { chunk, digits_at }
@@ -68,6 +88,41 @@ fn write_digits(field: &mut [u8], mut value: u64) {
 
 fn to_chunk(data: &str) -> Vec<u8> {
     format!("{:x}\r\n{data}\r\n", data.len()).into_bytes()
+}
+
+/// The chunks that begin a stream, before its first event.
+pub fn stream_start(dialect: Dialect) -> Vec<u8> {
+    match dialect {
+        Dialect::OpenAi => Vec::new(),
+        Dialect::Anthropic => {
+            let mut start = to_chunk(
+                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_bench\",\
+                 \"type\":\"message\",\"role\":\"assistant\",\"model\":\"mock-claude\",\"content\":[],\
+                 \"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":212,\"output_tokens\":1}}}\n\n",
+            );
+            start.extend(to_chunk(
+                "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\
+                 \"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+            ));
+            start
+        }
+    }
+}
+
+/// The chunks that end one of Anthropic's streams.
+pub fn anthropic_tail(events: u64) -> Vec<u8> {
+    let mut tail = to_chunk(
+        "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+    );
+    tail.extend(to_chunk(&format!(
+        "event: message_delta\ndata: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"end_turn\",\
+         \"stop_sequence\":null}},\"usage\":{{\"output_tokens\":{events}}}}}\n\n"
+    )));
+    tail.extend(to_chunk(
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+    ));
+    tail.extend_from_slice(b"0\r\n\r\n");
+    tail
 }
 
 /// The chunks that end a stream of `events` events: its usage if the request asked for it, `[DONE]`,

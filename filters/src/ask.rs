@@ -33,6 +33,26 @@ pub enum Endpoint {
     GeminiCountTokens,
     /// `POST /v1/embeddings`
     Embeddings,
+    /// `POST /v1beta/models/{model}:embedContent`
+    GeminiEmbed,
+    /// `POST /v1beta/models/{model}:batchEmbedContents`
+    GeminiBatchEmbed,
+    /// `POST /v1/rerank`
+    Rerank,
+    /// `POST /v1/moderations`
+    Moderations,
+    /// `POST /v1/images/generations`
+    ImageGenerations,
+    /// `POST /v1/images/edits`
+    ImageEdits,
+    /// `POST /v1/images/variations`
+    ImageVariations,
+    /// `POST /v1/audio/speech`
+    Speech,
+    /// `POST /v1/audio/transcriptions`
+    Transcriptions,
+    /// `POST /v1/audio/translations`
+    Translations,
 }
 
 impl Endpoint {
@@ -45,7 +65,15 @@ impl Endpoint {
             Self::Messages => "messages",
             Self::CountTokens | Self::GeminiCountTokens => "count_tokens",
             Self::Generate => "generate_content",
-            Self::Embeddings => "embeddings",
+            Self::Embeddings | Self::GeminiEmbed | Self::GeminiBatchEmbed => "embeddings",
+            Self::Rerank => "rerank",
+            Self::Moderations => "moderation",
+            Self::ImageGenerations => "image_generation",
+            Self::ImageEdits => "image_edit",
+            Self::ImageVariations => "image_variation",
+            Self::Speech => "speech",
+            Self::Transcriptions => "transcription",
+            Self::Translations => "audio_translation",
         }
     }
 
@@ -57,17 +85,25 @@ impl Endpoint {
             Self::Responses => Some(Format::Responses),
             Self::Messages => Some(Format::Anthropic),
             Self::Generate => Some(Format::Gemini),
-            Self::CountTokens | Self::GeminiCountTokens | Self::Embeddings => None,
+            _ => None,
         }
+    }
+
+    /// Whether it only counts tokens, which is free everywhere.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::CountTokens | Self::GeminiCountTokens)
     }
 
     /// The format in which this operation's clients read errors and signs of life.
     pub fn dialect(self) -> Format {
         match self {
             Self::Messages | Self::CountTokens => Format::Anthropic,
-            Self::Generate | Self::GeminiCountTokens => Format::Gemini,
+            Self::Generate
+            | Self::GeminiCountTokens
+            | Self::GeminiEmbed
+            | Self::GeminiBatchEmbed => Format::Gemini,
             Self::Responses => Format::Responses,
-            Self::Chat | Self::Completions | Self::Embeddings => Format::Chat,
+            _ => Format::Chat,
         }
     }
 }

@@ -153,6 +153,11 @@ impl<'a, S: Sink> Delivery<'a, S> {
         self.sink.end().await
     }
 
+    /// Cuts a begun answer that has no way to tell a failure.
+    pub(crate) async fn cut(&mut self) {
+        self.sink.cut().await;
+    }
+
     /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator.
     pub(crate) async fn fail(&mut self, event: Vec<u8>) {
         if self.sink.write(Bytes::from(event)).await.is_ok() {

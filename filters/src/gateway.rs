@@ -25,7 +25,7 @@ use crate::metrics::{Levels, Metrics};
 use crate::refusal::Refusal;
 use crate::routes::Routes;
 use crate::sink::Sink;
-use crate::{admit, allow, fit, identify, plan, read, reserve};
+use crate::{admit, allow, count, fit, identify, plan, read, reserve};
 
 /// Memory for bodies is handed out in pieces of this size.
 const MEMORY_UNIT_BYTES: usize = 1024;
@@ -208,6 +208,9 @@ impl Gateway {
         let ask = read::read(admitted, inbound, body, &self.body_memory, max_bytes).await?;
         let allowed = allow::allow(&routes, ask)?;
         let planned = plan::plan(&routes, allowed)?;
+        if let Some((head, body)) = count::estimated(&planned) {
+            return client.reply(head, body).await.map_err(|_| Refusal::Gone);
+        }
         let fitted = fit::fit(planned)?;
         let held = reserve::reserve(&self.ledger, &self.metrics, fitted).await?;
         attempt(self, held, client).await;

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod ask;
 pub mod attempt;
 pub mod clock;
+mod count;
 pub mod counters;
 mod delivery;
 mod demo;

@@ -125,7 +125,9 @@ pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError
         }
     };
     let endpoint = allowed.ask.inbound.endpoint;
-    if !plan.targets.iter().any(|target| serves(target, endpoint)) {
+    // Where nobody counts tokens they are estimated here.
+    let is_served = endpoint.counts() || plan.targets.iter().any(|it| serves(it, endpoint));
+    if !is_served {
         return Err(PlanError::Endpoint {
             model: Arc::clone(&allowed.model),
             provider: Arc::clone(&plan.targets[0].upstream.name),

@@ -93,6 +93,7 @@ fn hold(ask: &Ask, plan: &Plan) -> Hold {
         let bound = target.price.as_ref().and_then(|it| it.max_output_tokens);
         let asked = ask.head.max_output_tokens;
         let output_tokens = match (asked, bound) {
+            _ if ask.inbound.endpoint.conversation().is_none() => 0,
             (Some(asked), Some(bound)) => asked.min(bound),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => OUTPUT_TOKENS_UNKNOWN,

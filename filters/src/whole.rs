@@ -99,7 +99,7 @@ impl<S: Sink> Run<'_, S> {
         }
         match &reply.usage {
             Some(usage) => self.tally.used(usage),
-            None if is_free(attempt.outbound.way) => {}
+            None if self.held.planned.allowed.ask.inbound.endpoint.counts() => {}
             None => {
                 let output = estimate::tokens_of_bytes(reply.output_bytes);
                 self.tally.used_about(output);
@@ -175,11 +175,6 @@ enum Answered {
 /// Whether an answer is anything but OpenAI's chat or completions to a client of the same.
 fn is_foreign(client: Format, provider: Format) -> bool {
     client != provider || !matches!(client, Format::Chat | Format::Completions)
-}
-
-/// Whether an answer without usage cost nothing: counting tokens is free everywhere.
-fn is_free(way: Way) -> bool {
-    way == Way::Plain
 }
 
 fn is_object(body: &[u8]) -> bool {

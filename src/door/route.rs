@@ -50,6 +50,10 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/chat/completions" => call(Endpoint::Chat),
         "/v1/completions" => call(Endpoint::Completions),
         "/v1/embeddings" => call(Endpoint::Embeddings),
+        "/v1/rerank" | "/rerank" | "/v2/rerank" => call(Endpoint::Rerank),
+        "/v1/moderations" => call(Endpoint::Moderations),
+        "/v1/images/generations" => call(Endpoint::ImageGenerations),
+        "/v1/audio/speech" => call(Endpoint::Speech),
         "/v1/responses" => call(Endpoint::Responses),
         "/v1/messages" => call(Endpoint::Messages),
         "/v1/messages/count_tokens" => call(Endpoint::CountTokens),
@@ -75,6 +79,8 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
         "generateContent" => (Endpoint::Generate, false),
         "streamGenerateContent" => (Endpoint::Generate, true),
         "countTokens" => (Endpoint::GeminiCountTokens, false),
+        "embedContent" => (Endpoint::GeminiEmbed, false),
+        "batchEmbedContents" => (Endpoint::GeminiBatchEmbed, false),
         _ => return None,
     };
     let model = models::decode(model);

@@ -6,17 +6,34 @@ use mio::net::TcpStream;
 use serde::Deserialize;
 
 use crate::clock::monotonic_ns;
-use crate::event::{EventWriter, STREAM_HEAD, stream_tail};
+use crate::event::{Dialect, EventWriter, STREAM_HEAD, anthropic_tail, stream_start, stream_tail};
 use crate::http1::{HttpError, MessageReader, Role};
 
 /// What a gateway may leave unread before its connection is given up; with a stream nothing more is
 /// sent until all of it is read, so only pipelined requests can come near.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 const CHUNKS_DEFAULT: u64 = 10;
+/// How the name of a model begins whose answers are in Anthropic's format. The events of its streams are in the name,
+/// as in `mock-claude-2000`: a translation leaves out the fields that are only for the mock.
+const CLAUDE: &str = "mock-claude";
+
+/// What the mock answers with: whole answers, and the events of streams, of each format.
+pub struct Answers {
+    /// A chat answer, head and body.
+    pub chat: Vec<u8>,
+    /// A message of Anthropic's, head and body.
+    pub message: Vec<u8>,
+    /// The events of chat.
+    pub chunks: EventWriter,
+    /// The events of messages.
+    pub deltas: EventWriter,
+}
 
 /// What a request's body asks for. Fields that are not for the mock are passed over.
 #[derive(Deserialize)]
 struct Ask {
+    #[serde(default)]
+    model: String,
     #[serde(default)]
     stream: bool,
     #[serde(default)]
@@ -35,6 +52,7 @@ struct StreamOptions {
 
 /// A stream that is being sent.
 struct Stream {
+    dialect: Dialect,
     sent: u64,
     events: u64,
     includes_usage: bool,
@@ -81,14 +99,19 @@ impl Connection {
     }
 
     /// The socket is ready: sends what is left over, then reads requests and answers plain ones with
-    /// `answer`. A client that closed its side, as the poll says, is gone once its requests are read.
-    pub fn on_ready(&mut self, is_read_closed: bool, scratch: &mut [u8], answer: &[u8]) -> Next {
+    /// `answers`. A client that closed its side, as the poll says, is gone once its requests are read.
+    pub fn on_ready(
+        &mut self,
+        is_read_closed: bool,
+        scratch: &mut [u8],
+        answers: &Answers,
+    ) -> Next {
         let was_blocked = !self.unsent.is_empty();
         if self.flush().is_err() {
             return Next::Close;
         }
         let was_streaming = self.stream.is_some();
-        if self.read(is_read_closed, scratch, answer).is_err() {
+        if self.read(is_read_closed, scratch, answers).is_err() {
             return Next::Close;
         }
         match &self.stream {
@@ -99,7 +122,7 @@ impl Connection {
     }
 
     /// Sends the event that is due, and the tail behind the last one.
-    pub fn send_event(&mut self, events: &mut EventWriter) -> Next {
+    pub fn send_event(&mut self, answers: &mut Answers) -> Next {
         let Some(stream) = &mut self.stream else {
             return Next::Wait;
         };
@@ -107,12 +130,18 @@ impl Connection {
             return Next::Wait;
         }
         let sent = if stream.sent < stream.events {
-            let event = events.write(stream.sent);
+            let event = match stream.dialect {
+                Dialect::OpenAi => answers.chunks.write(stream.sent),
+                Dialect::Anthropic => answers.deltas.write(stream.sent),
+            };
             stream.sent += 1;
             stream.due_ns += stream.interval_ns;
             self.send(event)
         } else {
-            let tail = stream_tail(stream.events, stream.includes_usage);
+            let tail = match stream.dialect {
+                Dialect::OpenAi => stream_tail(stream.events, stream.includes_usage),
+                Dialect::Anthropic => anthropic_tail(stream.events),
+            };
             self.stream = None;
             self.send(&tail)
         };
@@ -123,7 +152,12 @@ impl Connection {
         }
     }
 
-    fn read(&mut self, is_read_closed: bool, scratch: &mut [u8], answer: &[u8]) -> io::Result<()> {
+    fn read(
+        &mut self,
+        is_read_closed: bool,
+        scratch: &mut [u8],
+        answers: &Answers,
+    ) -> io::Result<()> {
         loop {
             let bytes = match self.socket.read(scratch) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -132,7 +166,7 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.take_requests(scratch.get(..bytes).unwrap_or_default(), answer)?;
+            self.take_requests(scratch.get(..bytes).unwrap_or_default(), answers)?;
             // A short read drained the socket; the next bytes make a new edge (epoll(7)), but a close
             // that came with these bytes does not.
             if bytes < scratch.len() && !is_read_closed {
@@ -141,7 +175,7 @@ impl Connection {
         }
     }
 
-    fn take_requests(&mut self, mut input: &[u8], answer: &[u8]) -> io::Result<()> {
+    fn take_requests(&mut self, mut input: &[u8], answers: &Answers) -> io::Result<()> {
         let body = &mut self.body;
         while let Some((_, used)) = self
             .requests
@@ -153,10 +187,19 @@ impl Connection {
             }
             input = input.get(used..).unwrap_or_default();
             match wanted_stream(body, monotonic_ns) {
-                None => send(&mut self.socket, &mut self.unsent, answer)?,
+                None => {
+                    let is_claude = memchr::memmem::find(body, CLAUDE.as_bytes()).is_some();
+                    let answer = if is_claude {
+                        &answers.message
+                    } else {
+                        &answers.chat
+                    };
+                    send(&mut self.socket, &mut self.unsent, answer)?;
+                }
                 Some(stream) => {
+                    let start = [STREAM_HEAD, &stream_start(stream.dialect)].concat();
                     self.stream = Some(stream);
-                    send(&mut self.socket, &mut self.unsent, STREAM_HEAD)?;
+                    send(&mut self.socket, &mut self.unsent, &start)?;
                 }
             }
             body.clear();
@@ -194,9 +237,16 @@ impl Stream {
 fn wanted_stream(body: &[u8], clock: impl Fn() -> u64) -> Option<Stream> {
     memchr::memmem::find(body, b"\"stream\"")?;
     let ask: Ask = serde_json::from_slice(body).ok()?;
+    let of_claude = ask.model.strip_prefix(CLAUDE);
+    let in_name = of_claude.and_then(|rest| rest.strip_prefix('-')?.parse().ok());
     ask.stream.then(|| Stream {
+        dialect: if of_claude.is_some() {
+            Dialect::Anthropic
+        } else {
+            Dialect::OpenAi
+        },
         sent: 0,
-        events: ask.x_chunks.unwrap_or(CHUNKS_DEFAULT),
+        events: in_name.or(ask.x_chunks).unwrap_or(CHUNKS_DEFAULT),
         includes_usage: ask.stream_options.unwrap_or_default().include_usage,
         interval_ns: ask.x_interval_ms * 1_000_000,
         due_ns: clock(),
@@ -251,7 +301,11 @@ mod tests {
             (stream.events, stream.interval_ns, stream.due_ns),
             (3, 2_000_000, 5)
         );
-        assert!(stream.includes_usage);
         assert_eq!(stream.next(), Next::SendAt(5));
+        assert!(stream.includes_usage);
+        assert_eq!(stream.dialect, Dialect::OpenAi);
+        let claude = br#"{"model":"mock-claude-7","stream":true}"#;
+        let stream = wanted_stream(claude, || 5).unwrap();
+        assert_eq!((stream.dialect, stream.events), (Dialect::Anthropic, 7));
     }
 }

@@ -10,9 +10,9 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::connection::{Connection, Next};
+use super::connection::{Answers, Connection, Next};
 use crate::clock::monotonic_ns;
-use crate::event::EventWriter;
+use crate::event::{Dialect, EventWriter};
 
 const LISTENER: Token = Token(usize::MAX);
 const READ_BYTES: usize = 64 * 1024;
@@ -20,6 +20,9 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// A chat answer of about 700 bytes with its usage.
 const ANSWER: &str = r#"{"id":"chatcmpl-abcdefghijklmnopqrstuvwxyz0123","object":"chat.completion","created":1790000000,"model":"mock-model","choices":[{"index":0,"message":{"role":"assistant","content":"Sure. The three things you asked for are listed below, in the order in which you asked for them: first the summary, second the translation and third the list of open questions that remain after reading the text you sent me.","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":212,"completion_tokens":57,"total_tokens":269,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}},"service_tier":"default","system_fingerprint":"fp_0123456789"}"#;
+
+/// The same as a message of Anthropic's.
+const MESSAGE: &str = r#"{"id":"msg_abcdefghijklmnopqrstuvwxyz0123","type":"message","role":"assistant","model":"mock-claude","content":[{"type":"text","text":"Sure. The three things you asked for are listed below, in the order in which you asked for them: first the summary, second the translation and third the list of open questions that remain after reading the text you sent me."}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":212,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":57,"service_tier":"standard"}}"#;
 
 /// Listens on `address` and answers until the process is killed; `bound` learns the address first, so
 /// that port 0 can be asked for.
@@ -43,6 +46,13 @@ struct Turn {
     id: u64,
 }
 
+/// A whole answer, head and body.
+fn whole(body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ";
+    format!("{head}{length}\r\n\r\n{body}").into_bytes()
+}
+
 struct Server {
     poll: Poll,
     listener: TcpListener,
@@ -51,8 +61,7 @@ struct Server {
     timers: BinaryHeap<Reverse<Turn>>,
     /// Streams whose next event may go now, in turn.
     ready: VecDeque<Turn>,
-    events: EventWriter,
-    answer: Vec<u8>,
+    answers: Answers,
     scratch: Vec<u8>,
     accepted: u64,
 }
@@ -63,18 +72,18 @@ impl Server {
         let mut listener = TcpListener::bind(address)?;
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            ANSWER.len()
-        );
         Ok(Self {
             poll,
             listener,
             connections: Slab::new(),
             timers: BinaryHeap::new(),
             ready: VecDeque::new(),
-            events: EventWriter::new(),
-            answer: (head + ANSWER).into_bytes(),
+            answers: Answers {
+                chat: whole(ANSWER),
+                message: whole(MESSAGE),
+                chunks: EventWriter::of(Dialect::OpenAi),
+                deltas: EventWriter::of(Dialect::Anthropic),
+            },
             scratch: vec![0; READ_BYTES],
             accepted: 0,
         })
@@ -129,7 +138,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(place) else {
             return;
         };
-        let next = connection.on_ready(is_read_closed, &mut self.scratch, &self.answer);
+        let next = connection.on_ready(is_read_closed, &mut self.scratch, &self.answers);
         self.arrange(place, &next);
     }
 
@@ -155,7 +164,7 @@ impl Server {
             };
             let connection = self.connections.get_mut(turn.place);
             if let Some(connection) = connection.filter(|connection| connection.id == turn.id) {
-                let next = connection.send_event(&mut self.events);
+                let next = connection.send_event(&mut self.answers);
                 self.arrange(turn.place, &next);
             }
         }

@@ -33,6 +33,7 @@ fn promises(records: &Records) -> Vec<Promise> {
     let mut promises = vec![throughput(records)];
     promises.extend(latencies(records));
     promises.push(event_throughput(records));
+    promises.extend(translation(records));
     promises.extend(sizes(records));
     promises
 }
@@ -66,6 +67,48 @@ fn event_throughput(records: &Records) -> Promise {
                 .map_or(0.0, |streams| streams.events_per_s)
         }),
     }
+}
+
+/// What it costs that the provider speaks another format than the client.
+fn translation(records: &Records) -> [Promise; 3] {
+    let events_per_s = |outcome: &Outcome| {
+        let streams = outcome.streams.as_ref();
+        streams.map_or(0.0, |streams| streams.events_per_s)
+    };
+    let cpu_per_event = move |outcome: &Outcome| {
+        let process = outcome.process.as_ref();
+        process.map_or(0.0, |usage| usage.cores) / events_per_s(outcome).max(1.0)
+    };
+    let pair = ["weir-translated", "weir"];
+    let of_pass_through = |translated: f64, plain: f64| translated / plain;
+    let promise = |text, bound, better, figures| Promise {
+        text,
+        bound,
+        better,
+        decimals: 2,
+        figures,
+    };
+    let requests_per_s = |outcome: &Outcome| outcome.requests_per_s;
+    [
+        promise(
+            "translated requests/s, of those passed through",
+            0.70,
+            Better::Higher,
+            records.pairs("closed-32", pair, requests_per_s, of_pass_through),
+        ),
+        promise(
+            "translated events/s, of those passed through",
+            0.70,
+            Better::Higher,
+            records.pairs("saturated", pair, events_per_s, of_pass_through),
+        ),
+        promise(
+            "CPU of a translated event, of one passed through",
+            2.0,
+            Better::Lower,
+            records.pairs("saturated", pair, cpu_per_event, of_pass_through),
+        ),
+    ]
 }
 
 fn latencies(records: &Records) -> [Promise; 3] {

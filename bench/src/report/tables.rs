@@ -6,7 +6,7 @@ use crate::histogram::Summary;
 use crate::load::{Outcome, Streams, Usage};
 
 /// In the order of their rows.
-const TARGETS: [&str; 3] = ["direct", "nginx", "weir"];
+const TARGETS: [&str; 4] = ["direct", "nginx", "weir", "weir-translated"];
 /// The closed loops, by their connections.
 const CONNECTIONS: [u32; 4] = [1, 8, 32, 128];
 

@@ -1,0 +1,54 @@
+//! An answer that is neither JSON nor events, such as speech: relayed piece by piece as it comes.
+
+use bytes::Bytes;
+
+use crate::attempt::{Run, Stop, failed};
+use crate::exchange::{Attempt, done_unless};
+use crate::link::Link;
+use crate::settle::{Finish, Progress};
+use crate::sink::{ReplyHead, Sink};
+use crate::told::Side;
+
+impl<S: Sink> Run<'_, S> {
+    /// Relays bytes nobody here reads. The first piece commits the answer: before it another target may still be tried.
+    pub(crate) async fn raw(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+        head: ReplyHead,
+    ) -> Result<Finish, Stop> {
+        let target = attempt.target;
+        let status = head.status;
+        let Some(first) = self.next_raw(attempt, link).await? else {
+            return Err(self.broken(target, "its answer was empty"));
+        };
+        self.tally.used_for(attempt.target, &self.held.planned.allowed.ask);
+        self.tally.progress = Progress::Idle;
+        self.tally.first_output();
+        self.delivery.begin(head).await?;
+        self.delivery.write(first).await?;
+        loop {
+            match self.next_raw(attempt, link).await {
+                Ok(Some(piece)) => self.delivery.write(piece).await?,
+                Ok(None) => break,
+                Err(Stop::Failed(failure)) => {
+                    // Bytes have no way to tell an error: the cut must.
+                    self.delivery.cut().await;
+                    return Ok(failed(failure.fault.told().status, Side::Provider));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        let ended = self.delivery.end().await;
+        Ok(done_unless(ended.is_err(), status))
+    }
+
+    async fn next_raw(
+        &mut self,
+        attempt: &Attempt<'_>,
+        link: &mut Link,
+    ) -> Result<Option<Bytes>, Stop> {
+        let read = self.delivery.wait(link.read_body()).await?;
+        read.map_err(|error| self.link_failure(attempt.target, &error))
+    }
+}
