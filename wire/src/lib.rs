@@ -14,6 +14,7 @@
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
+//! - [`multipart`]: forms with files, observed as they arrive
 
 pub mod anthropic;
 mod bedrock;
@@ -31,6 +32,7 @@ pub mod gemini;
 mod json;
 pub mod loss;
 pub mod models_list;
+pub mod multipart;
 pub mod neutral;
 mod ollama;
 pub mod responses;
