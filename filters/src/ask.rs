@@ -12,6 +12,7 @@ use weir_wire::loss::{DropParams, UnknownDropParams};
 
 use crate::counters::Lease;
 use crate::directory::Known;
+use crate::upload::Upload;
 use crate::{inject, read};
 
 /// An operation of the API that goes to a provider.
@@ -89,6 +90,14 @@ impl Endpoint {
         }
     }
 
+    /// Whether it takes a form with files instead of JSON.
+    pub fn takes_form(self) -> bool {
+        matches!(
+            self,
+            Self::ImageEdits | Self::ImageVariations | Self::Transcriptions | Self::Translations
+        )
+    }
+
     /// Whether it only counts tokens, which is free everywhere.
     pub fn counts(self) -> bool {
         matches!(self, Self::CountTokens | Self::GeminiCountTokens)
@@ -119,6 +128,8 @@ pub struct Inbound {
     pub started_at_us: i64,
     /// The body's `Content-Encoding`, if any.
     pub encoding: Option<Encoding>,
+    /// The type of a form, with its boundary; none for JSON.
+    pub form_type: Option<HeaderValue>,
     /// Headers of the client that may travel upstream: names and values from the allow-list only.
     pub forwarded: Vec<(HeaderName, HeaderValue)>,
     /// The model and whether to stream, where the URL says so instead of the body, as Gemini's does.
@@ -163,11 +174,19 @@ impl Inbound {
             call_id,
             started_at_us,
             encoding: read::encoding(headers),
+            form_type: form_type(endpoint, headers),
             forwarded,
             in_url,
             drop_params: drop_params.transpose()?,
         })
     }
+}
+
+/// The type of a form, where the operation takes one and the client sends one: image edits may be JSON as well.
+fn form_type(endpoint: Endpoint, headers: &HeaderMap) -> Option<HeaderValue> {
+    let told = headers.get(http::header::CONTENT_TYPE)?;
+    let is_json = told.as_bytes().starts_with(b"application/json");
+    (endpoint.takes_form() && !is_json).then(|| told.clone())
 }
 
 /// A compression a request body may have.
@@ -206,6 +225,9 @@ pub struct Ask {
     pub(crate) admitted: Admitted,
     pub(crate) inbound: Inbound,
     pub(crate) head: Head,
+    /// The form that is sent instead of a JSON body.
+    pub(crate) upload: Option<Upload>,
+    /// The JSON body; empty for a form.
     pub(crate) body: Bytes,
     /// The body's share of the memory for bodies.
     pub(crate) _memory: Option<OwnedSemaphorePermit>,

@@ -111,6 +111,15 @@ impl<'a, S: Sink> Delivery<'a, S> {
         }
     }
 
+    /// The next piece of the request's body; reading it is the watch over the owner.
+    pub(crate) async fn body_piece(&mut self) -> Result<Option<Bytes>, Interrupted> {
+        tokio::select! {
+            biased;
+            piece = self.sink.body_piece() => piece.map_err(|_| Interrupted::Gone),
+            () = self.total.as_mut() => Err(Interrupted::TimeUp),
+        }
+    }
+
     async fn break_silence(&mut self) -> Result<(), Gone> {
         if !self.begun
             && let Some(head) = self.early_head.take()

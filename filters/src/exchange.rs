@@ -7,8 +7,10 @@ use http::{HeaderMap, HeaderValue};
 use weir_store::EndKind;
 use weir_wire::errors::UpstreamError;
 use weir_wire::loss::Loss;
+use weir_wire::multipart::Splice;
 
 use crate::answer::{self, Answer};
+use crate::ask::Endpoint;
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
 use crate::demo::Demo;
@@ -17,10 +19,11 @@ use crate::inject::RequestHead;
 use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
-use crate::render::Outbound;
+use crate::render::{Outbound, Payload};
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
+use crate::upload::Piece;
 use crate::way::Way;
 
 /// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
@@ -110,7 +113,13 @@ impl<S: Sink> Run<'_, S> {
         let upstream = &target.upstream;
         let ask = &self.held.planned.allowed.ask;
         let outbound = &attempt.outbound;
-        let body = outbound.body.clone();
+        let body = match &outbound.body {
+            Payload::Bytes(body) => body.clone(),
+            Payload::Form(_) if upstream.is_demo() => {
+                return Err(self.broken(target, "the demo provider takes no files"));
+            }
+            Payload::Form(splice) => return self.send_form(attempt, splice.clone()).await,
+        };
         if upstream.is_demo() {
             let demo = Demo::answer(outbound.way, &body)
                 .map_err(|_| self.broken(target, "the demo provider failed"))?;
@@ -131,6 +140,54 @@ impl<S: Sink> Run<'_, S> {
         };
         let sent = self.delivery.wait(connect).await?;
         sent.map_err(|error| self.link_failure(target, &error))
+    }
+
+    /// Sends a form piece by piece, as it is kept or as it comes from the client.
+    async fn send_form(&mut self, attempt: &Attempt<'_>, mut splice: Splice) -> Result<Link, Stop> {
+        let target = attempt.target;
+        let ask = &self.held.planned.allowed.ask;
+        let Some(upload) = ask.upload.as_ref().filter(|it| !it.is_spent()) else {
+            return Err(passed(target));
+        };
+        let head = RequestHead {
+            upstream: &target.upstream,
+            inbound: &ask.inbound,
+            outbound: &attempt.outbound,
+            auth: attempt.key.header.as_slice(),
+        };
+        let turn = self.tally.attempts() as usize - 1;
+        let gateway = self.gateway;
+        let length = splice.length_of(upload.len);
+        let begin = async {
+            let address = target.upstream.address(&gateway.clock, turn).await;
+            let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
+            gateway.connectors.begin(&address, head, length).await
+        };
+        let begun = self.delivery.wait(begin).await?;
+        let mut sending = begun.map_err(|error| self.link_failure(target, &error))?;
+        let (mut at, mut out) = (0, Vec::new());
+        'form: loop {
+            let piece = match upload.piece(at).await {
+                Ok(Piece::Here(piece)) => piece,
+                Ok(Piece::End) => break,
+                Ok(Piece::FromClient) => {
+                    upload.spend();
+                    match self.delivery.body_piece().await? {
+                        Some(piece) => piece,
+                        None => break,
+                    }
+                }
+                Err(_) => return Err(self.broken(target, "the form could not be read back")),
+            };
+            at += piece.len() as u64;
+            splice.pass(piece, &mut out);
+            for piece in out.drain(..) {
+                if !self.delivery.wait(sending.write(piece)).await? {
+                    break 'form;
+                }
+            }
+        }
+        Ok(self.delivery.wait(sending.finish()).await?)
     }
 
     /// Reads the answer behind a head and delivers it.
@@ -171,6 +228,8 @@ impl<S: Sink> Run<'_, S> {
         };
         if is_stream {
             self.stream(attempt, link, head).await
+        } else if self.held.planned.allowed.ask.inbound.endpoint == Endpoint::Speech {
+            self.raw(attempt, link, head).await
         } else {
             self.whole(attempt, link, head).await
         }
@@ -293,6 +352,20 @@ fn unfit(target: &Target, loss: &Loss) -> Stop {
         fault: Fault::Unfit {
             provider: Arc::clone(&target.upstream.name),
             reason: loss.to_string(),
+        },
+        answer: None,
+        next: Next::Target,
+        retry_after: None,
+        may_repeat: false,
+    }))
+}
+
+/// A form that passed by on its way to a provider is gone: nobody else can be sent it.
+fn passed(target: &Target) -> Stop {
+    Stop::Failed(Box::new(Failure {
+        fault: Fault::Broken {
+            provider: Arc::clone(&target.upstream.name),
+            reason: "the form was passed on already and cannot be sent again",
         },
         answer: None,
         next: Next::Target,

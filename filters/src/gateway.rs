@@ -13,7 +13,7 @@ use weir_config::Settings;
 use weir_store::{Ledger, Sealer, Store, StoreError};
 use weir_wire::body::MAX_MODEL_BYTES;
 
-use crate::ask::Inbound;
+use crate::ask::{Admitted, Ask, Inbound};
 use crate::attempt::attempt;
 use crate::clock::{CallIds, Clock};
 use crate::counters::{Counters, LocalCounters, Quotas};
@@ -25,6 +25,8 @@ use crate::metrics::{Levels, Metrics};
 use crate::refusal::Refusal;
 use crate::routes::Routes;
 use crate::sink::Sink;
+use crate::spool::Spools;
+use crate::upload::Places;
 use crate::{admit, allow, count, fit, identify, plan, read, reserve};
 
 /// Memory for bodies is handed out in pieces of this size.
@@ -45,6 +47,7 @@ pub struct Gateway {
     /// The memory all bodies share.
     pub body_memory: BodyMemory,
     pub(crate) connectors: Connectors,
+    spools: Spools,
     counters: Arc<dyn Counters>,
     switchboard: Arc<Switchboard>,
     routes: ArcSwap<Routes>,
@@ -138,8 +141,10 @@ impl Gateway {
         )?;
         let switchboard = Arc::new(Switchboard::default());
         let body_memory = BodyMemory::new(settings.server.max_bodies_memory_bytes);
+        let spools = Spools::new(settings.data_dir.clone(), settings.server.max_spool_bytes);
         let routes = Routes::new(settings, 1, Arc::clone(&switchboard));
         Ok(Self {
+            spools,
             directory: Arc::new(directory),
             ledger: store.ledger().clone(),
             metrics: Arc::new(Metrics::new()?),
@@ -203,9 +208,7 @@ impl Gateway {
         let caller = identify::identify(&self.directory, &self.clock, credential).await?;
         let admitted = admit::admit(&*self.counters, caller).await?;
         let routes = self.routes();
-        let body = client.read_body().await?;
-        let max_bytes = routes.settings.server.max_body_bytes;
-        let ask = read::read(admitted, inbound, body, &self.body_memory, max_bytes).await?;
+        let ask = self.read(&routes, admitted, inbound, client).await?;
         let allowed = allow::allow(&routes, ask)?;
         let planned = plan::plan(&routes, allowed)?;
         if let Some((head, body)) = count::estimated(&planned) {
@@ -215,6 +218,27 @@ impl Gateway {
         let held = reserve::reserve(&self.ledger, &self.metrics, fitted).await?;
         attempt(self, held, client).await;
         Ok(())
+    }
+
+    async fn read<C: Client>(
+        &self,
+        routes: &Routes,
+        admitted: Admitted,
+        inbound: Inbound,
+        client: &mut C,
+    ) -> Result<Ask, Refusal> {
+        let server = &routes.settings.server;
+        if let Some(form_type) = inbound.form_type.clone() {
+            let places = Places {
+                memory: &self.body_memory,
+                spools: &self.spools,
+                max_bytes: server.max_upload_bytes,
+            };
+            return read::read_form(admitted, inbound, form_type, client, places).await;
+        }
+        let body = client.read_body().await?;
+        let max_bytes = server.max_body_bytes;
+        read::read(admitted, inbound, body, &self.body_memory, max_bytes).await
     }
 
     /// The names a caller can use now, for `GET /v1/models`. Takes no request from the caller's limits, so that a

@@ -64,14 +64,14 @@ impl RequestHead<'_> {
     /// Every header in turn. The operator's own come last, and only where they do not stand for one of these.
     fn each<E>(
         &self,
-        body_len: usize,
+        body_len: u64,
         mut add: impl FnMut(&HeaderName, &HeaderValue) -> Result<(), E>,
     ) -> Result<(), E> {
         add(&HOST, &self.upstream.host)?;
         for (name, value) in self.auth {
             add(name, value)?;
         }
-        add(&CONTENT_TYPE, &JSON)?;
+        add(&CONTENT_TYPE, &self.outbound.content_type)?;
         add(&CONTENT_LENGTH, &HeaderValue::from(body_len))?;
         let way = self.outbound.way;
         let format = way.provider_format(self.inbound.endpoint);
@@ -97,7 +97,7 @@ impl RequestHead<'_> {
     }
 
     /// The head for Pingora's connector.
-    pub(crate) fn to_pingora(self, body_len: usize) -> pingora::Result<Box<RequestHeader>> {
+    pub(crate) fn to_pingora(self, body_len: u64) -> pingora::Result<Box<RequestHeader>> {
         let path = self.outbound.path.as_bytes();
         let mut head = RequestHeader::build_no_case("POST", path, Some(14))?;
         self.each(body_len, |name, value| {
@@ -107,7 +107,7 @@ impl RequestHead<'_> {
     }
 
     /// The head as HTTP/1.1 bytes (RFC 9112, section 2.1). Names and values are of types that cannot hold a line break.
-    pub(crate) fn to_bytes(self, body_len: usize, bytes: &mut Vec<u8>) {
+    pub(crate) fn to_bytes(self, body_len: u64, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(b"POST ");
         bytes.extend_from_slice(self.outbound.path.as_bytes());
         bytes.extend_from_slice(b" HTTP/1.1\r\n");

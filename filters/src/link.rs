@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
 use pingora::http::ResponseHeader;
+use pingora::protocols::Stream;
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1;
 use pingora::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
@@ -26,6 +27,84 @@ const POOL_CONNECTIONS: usize = 4_096;
 const HEAD_BYTES: usize = 512;
 /// Bodies up to this many bytes leave in the same write as the head.
 const ONE_WRITE_BYTES: usize = 64 * 1024;
+
+/// A request whose body leaves piece by piece.
+pub(crate) struct Sending {
+    carrier: Carrier,
+    address: Arc<Address>,
+    /// A piece was not taken: the rest is not worth sending, and an early answer may say why.
+    has_failed: bool,
+}
+
+enum Carrier {
+    Plain(Stream),
+    Secure { session: HttpSession, reused: bool },
+}
+
+impl Sending {
+    fn plain(stream: Stream, address: Arc<Address>) -> Self {
+        Self {
+            carrier: Carrier::Plain(stream),
+            address,
+            has_failed: false,
+        }
+    }
+
+    fn secure(session: HttpSession, reused: bool, is_sent: bool, address: Arc<Address>) -> Self {
+        Self {
+            carrier: Carrier::Secure { session, reused },
+            address,
+            has_failed: !is_sent,
+        }
+    }
+
+    /// Sends a piece; false where the provider takes no more.
+    pub(crate) async fn write(&mut self, piece: Bytes) -> bool {
+        if self.has_failed {
+            return false;
+        }
+        let limit = write_limit(&self.address);
+        let is_sent = match &mut self.carrier {
+            Carrier::Plain(stream) => {
+                let sent = tokio::time::timeout(limit, stream.write_all(&piece)).await;
+                matches!(sent, Ok(Ok(())))
+            }
+            Carrier::Secure { session, .. } => {
+                session.write_request_body(piece, false).await.is_ok()
+            }
+        };
+        self.has_failed = !is_sent;
+        is_sent
+    }
+
+    /// The body is whole, or as whole as it will be: the link on which the answer comes.
+    pub(crate) async fn finish(self) -> Link {
+        let mut has_failed = self.has_failed;
+        let (session, is_plain, reused) = match self.carrier {
+            Carrier::Plain(mut stream) => {
+                has_failed |= stream.flush().await.is_err();
+                let session = Http1::new_with_options(stream, &self.address.peer);
+                (HttpSession::H1(session), true, false)
+            }
+            Carrier::Secure {
+                mut session,
+                reused,
+            } => {
+                has_failed |= session.finish_request_body().await.is_err();
+                (session, false, reused)
+            }
+        };
+        Link::Network(Box::new(NetworkLink {
+            session: Some(session),
+            address: self.address,
+            is_plain,
+            reused,
+            answered: false,
+            drained: false,
+            send_failed: has_failed,
+        }))
+    }
+}
 
 /// The connections to providers.
 pub struct Connectors {
@@ -108,29 +187,9 @@ impl Connectors {
         body: &Bytes,
         fresh: bool,
     ) -> Result<NetworkLink, LinkError> {
-        let pooled = if fresh {
-            None
-        } else {
-            self.idle.take(address.key)
-        };
-        let reused = pooled.is_some();
-        let mut stream = match pooled {
-            Some(stream) => stream,
-            None => {
-                let limit = address
-                    .peer
-                    .options
-                    .connection_timeout
-                    .unwrap_or(Duration::MAX);
-                let connecting = Plain::connect(&address.location);
-                match tokio::time::timeout(limit, connecting).await {
-                    Ok(connected) => connected.map_err(|error| plain_error(&error))?,
-                    Err(_) => return Err(LinkError::ConnectTimeout),
-                }
-            }
-        };
+        let (mut stream, reused) = self.plain_stream(address, fresh).await?;
         let mut wire = Vec::with_capacity(HEAD_BYTES + body.len().min(ONE_WRITE_BYTES));
-        head.to_bytes(body.len(), &mut wire);
+        head.to_bytes(body.len() as u64, &mut wire);
         let sending = async {
             if body.len() <= ONE_WRITE_BYTES {
                 wire.extend_from_slice(body);
@@ -141,8 +200,7 @@ impl Connectors {
             }
             stream.flush().await
         };
-        let limit = address.peer.options.write_timeout.unwrap_or(Duration::MAX);
-        let sent = tokio::time::timeout(limit, sending).await;
+        let sent = tokio::time::timeout(write_limit(address), sending).await;
         let session = Http1::new_with_options(stream, &address.peer);
         Ok(NetworkLink {
             session: Some(HttpSession::H1(session)),
@@ -155,6 +213,24 @@ impl Connectors {
         })
     }
 
+    /// A pooled connection, or a new one where there is none or a `fresh` one is asked for; whether it was pooled.
+    async fn plain_stream(
+        &self,
+        address: &Arc<Address>,
+        fresh: bool,
+    ) -> Result<(Stream, bool), LinkError> {
+        if !fresh && let Some(pooled) = self.idle.take(address.key) {
+            return Ok((pooled, true));
+        }
+        let options = &address.peer.options;
+        let limit = options.connection_timeout.unwrap_or(Duration::MAX);
+        let connecting = Plain::connect(&address.location);
+        match tokio::time::timeout(limit, connecting).await {
+            Ok(connected) => Ok((connected.map_err(|error| plain_error(&error))?, false)),
+            Err(_) => Err(LinkError::ConnectTimeout),
+        }
+    }
+
     async fn send_secure(
         &self,
         address: &Arc<Address>,
@@ -162,7 +238,7 @@ impl Connectors {
         body: Bytes,
     ) -> Result<NetworkLink, LinkError> {
         let head = head
-            .to_pingora(body.len())
+            .to_pingora(body.len() as u64)
             .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
         let (mut session, reused) = self
             .secure
@@ -185,6 +261,33 @@ impl Connectors {
             drained: false,
             send_failed: sent.is_err(),
         })
+    }
+
+    /// Connects and sends the head of a request whose body of `body_len` bytes leaves piece by piece. Such a body cannot
+    /// be sent twice, so no pooled connection is trusted with it where that can be helped.
+    pub(crate) async fn begin(
+        &self,
+        address: &Arc<Address>,
+        head: RequestHead<'_>,
+        body_len: u64,
+    ) -> Result<Sending, LinkError> {
+        let address = Arc::clone(address);
+        if !address.peer.is_tls() {
+            let (stream, _) = self.plain_stream(&address, true).await?;
+            let mut wire = Vec::with_capacity(HEAD_BYTES);
+            head.to_bytes(body_len, &mut wire);
+            let mut sending = Sending::plain(stream, address);
+            sending.write(Bytes::from(wire)).await;
+            return Ok(sending);
+        }
+        let head = head
+            .to_pingora(body_len)
+            .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
+        let connecting = Box::pin(self.secure.get_http_session(&address.peer)).await;
+        let (mut session, reused) = connecting.map_err(|error| connect_error(&error))?;
+        session.set_write_timeout(address.peer.options.write_timeout);
+        let is_sent = session.write_request_header(head).await.is_ok();
+        Ok(Sending::secure(session, reused, is_sent, address))
     }
 
     /// Gives a link back whose answer was read to its end.
@@ -318,6 +421,11 @@ impl NetworkLink {
             _ => LinkError::Broken("the connection closed before an answer"),
         }
     }
+}
+
+/// How long a provider may take to accept a piece of a request.
+pub(crate) fn write_limit(address: &Address) -> Duration {
+    address.peer.options.write_timeout.unwrap_or(Duration::MAX)
 }
 
 fn plain_error(error: &std::io::Error) -> LinkError {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::attempt::{Run, Stop, failed};
 use crate::exchange::{Attempt, done_unless};
 use crate::link::Link;
+use crate::meter;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
@@ -22,7 +23,10 @@ impl<S: Sink> Run<'_, S> {
         let Some(first) = self.next_raw(attempt, link).await? else {
             return Err(self.broken(target, "its answer was empty"));
         };
-        self.tally.used_for(attempt.target, &self.held.planned.allowed.ask);
+        match meter::asked(&self.held.planned.allowed.ask) {
+            Some(usage) => self.tally.used(&usage),
+            None => self.tally.used_about(0),
+        }
         self.tally.progress = Progress::Idle;
         self.tally.first_output();
         self.delivery.begin(head).await?;

@@ -2,13 +2,17 @@
 
 use std::io::{self, Read, Write};
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 use weir_wire::body::{self, BodyError, Head};
+use weir_wire::multipart::FormError;
 
 use crate::ask::{Admitted, Ask, Encoding, Inbound};
 use crate::gateway::{Body, BodyMemory};
 use crate::refusal::Refusal;
+use crate::sink::Source;
+use crate::upload::{self, Places};
 
 /// The brotli decoder's own buffer.
 const BROTLI_BUFFER_BYTES: usize = 4096;
@@ -30,6 +34,15 @@ pub enum ReadError {
         /// The bound, in bytes.
         max_bytes: usize,
     },
+    /// A form is larger than the configured bound.
+    #[error("the form is larger than the limit of {max_bytes} bytes (server.max_upload_bytes)")]
+    UploadTooLarge {
+        /// The bound, in bytes.
+        max_bytes: usize,
+    },
+    /// A form that is none.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// The body's compression is none we know.
     #[error("this Content-Encoding is not supported: use gzip, br, zstd or none")]
     Encoding,
@@ -81,8 +94,38 @@ pub async fn read(
         admitted,
         inbound,
         head,
+        upload: None,
         body: body.bytes,
         _memory: body.memory,
+    })
+}
+
+/// Makes an ask of a form with files, read as far as it must be.
+pub(crate) async fn read_form(
+    admitted: Admitted,
+    inbound: Inbound,
+    content_type: HeaderValue,
+    source: &mut impl Source,
+    places: Places<'_>,
+) -> Result<Ask, Refusal> {
+    if inbound.encoding.is_some() {
+        return Err(ReadError::Encoding.into());
+    }
+    let upload = upload::read(source, content_type, places).await?;
+    let known = upload.form.known();
+    let head = Head::of_form(
+        known.model.clone(),
+        known.stream.unwrap_or(false),
+        known.n.unwrap_or(1),
+    )
+    .map_err(ReadError::Body)?;
+    Ok(Ask {
+        admitted,
+        inbound,
+        head,
+        upload: Some(upload),
+        body: Bytes::new(),
+        _memory: None,
     })
 }
 

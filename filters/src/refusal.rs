@@ -41,6 +41,9 @@ pub enum Refusal {
     /// The body's framing is broken.
     #[error("the request body is not framed as HTTP says")]
     BrokenBody,
+    /// A body cannot be kept on disk.
+    #[error("the gateway cannot keep the form on its disk; try again shortly")]
+    Disk,
     /// All memory for bodies is in use.
     #[error(
         "the gateway is handling as many request bodies as it has memory for; try again shortly"
@@ -77,7 +80,7 @@ impl Refusal {
             Self::Read(why) => told_read(why),
             Self::SlowBody => Told::new(408, INVALID, "request_timeout", Side::Caller, self),
             Self::BrokenBody => Told::new(400, INVALID, "", Side::Caller, self),
-            Self::BodiesFull => {
+            Self::BodiesFull | Self::Disk => {
                 Told::new(503, "server_error", "overloaded", Side::Gateway, self).after(RETRY_OURS)
             }
             Self::Allow(why) => told_allow(why),
@@ -160,7 +163,8 @@ fn told_exceeded(why: &Exceeded) -> Told {
 
 fn told_read(why: &ReadError) -> Told {
     match why {
-        ReadError::TooLarge { .. } => {
+        ReadError::Form(form) => Told::new(400, INVALID, "", Side::Caller, form),
+        ReadError::TooLarge { .. } | ReadError::UploadTooLarge { .. } => {
             Told::new(413, INVALID, "request_too_large", Side::Caller, why)
         }
         ReadError::Encoding => Told::new(415, INVALID, "unsupported_encoding", Side::Caller, why),

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use weir_wire::body::{self, Edit, ModelEdit};
 use weir_wire::fields::RequestError;
 use weir_wire::format::Format;
 use weir_wire::loss::{DropParams, Loss};
+use weir_wire::multipart::Splice;
 use weir_wire::neutral::Request;
 use weir_wire::translate::{self, Context};
 
+use crate::answer::JSON;
 use crate::ask::Ask;
 use crate::plan::Target;
 use crate::shape::Shape as _;
+use crate::upload::Upload;
 use crate::way::Way;
 
 /// Anthropic's version where a client of another format names none: it still takes the sampling parameters.
@@ -22,7 +26,9 @@ pub(crate) const ANTHROPIC_VERSION: &str = "2023-06-01";
 pub(crate) struct Outbound {
     /// The path and query of the URL.
     pub path: String,
-    pub body: Bytes,
+    pub body: Payload,
+    /// The media type of the body.
+    pub content_type: HeaderValue,
     pub way: Way,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
@@ -34,6 +40,14 @@ pub(crate) struct Outbound {
     pub dropped: Vec<String>,
 }
 
+/// The body of a request.
+pub(crate) enum Payload {
+    /// Whole, in memory.
+    Bytes(Bytes),
+    /// The ask's form, with the model replaced.
+    Form(Splice),
+}
+
 /// Says an ask as a target wants it. `request` is the ask in neutral terms; it is there for every translated way.
 pub(crate) fn render(
     ask: &Ask,
@@ -43,7 +57,7 @@ pub(crate) fn render(
 ) -> Result<Outbound, Loss> {
     let provider = target.upstream.provider();
     let endpoint = ask.inbound.endpoint;
-    let stream = ask.head.stream && endpoint.conversation().is_some();
+    let stream = ask.head.stream;
     let context = Arc::new(Context {
         call_id: ask.inbound.call_id.simple().to_string(),
         model: target.model.to_string(),
@@ -52,7 +66,8 @@ pub(crate) fn render(
     });
     let mut outbound = Outbound {
         path: provider.path(way.path_name(endpoint, stream), &target.model),
-        body: Bytes::new(),
+        body: Payload::Bytes(Bytes::new()),
+        content_type: JSON,
         way,
         stream,
         strip_usage: false,
@@ -63,10 +78,13 @@ pub(crate) fn render(
         Way::Conversation { client, provider } if client != provider => {
             let policy = policy(ask, target);
             let rendered = translate::write_request(provider, request, &rules(target), policy)?;
-            outbound.body = rendered.body.into();
+            outbound.body = Payload::Bytes(rendered.body.into());
             outbound.dropped = rendered.dropped;
         }
-        _ => splice(ask, target, &mut outbound),
+        _ => match &ask.upload {
+            Some(upload) => splice_form(upload, target, &mut outbound)?,
+            None => splice(ask, target, &mut outbound),
+        },
     }
     Ok(outbound)
 }
@@ -83,7 +101,22 @@ fn splice(ask: &Ask, target: &Target, outbound: &mut Outbound) {
         max_tokens_field: quirks.max_tokens_field.filter(|_| format == Format::Chat),
     };
     outbound.strip_usage = include_usage && !ask.head.include_usage;
-    outbound.body = Bytes::from(body::render(&ask.body, &ask.head, &edit));
+    let rendered = body::render(&ask.body, &ask.head, &edit);
+    outbound.body = Payload::Bytes(rendered.into());
+}
+
+/// A form: the client's bytes, the model apart.
+fn splice_form(upload: &Upload, target: &Target, outbound: &mut Outbound) -> Result<(), Loss> {
+    let splice = upload.form.splice_model(&target.model);
+    let splice = splice.ok_or_else(|| Loss {
+        what: "model".to_owned(),
+        why: "its name cannot stand in a form",
+        provider: target.upstream.name.to_string(),
+        target: "a form",
+    })?;
+    outbound.body = Payload::Form(splice);
+    outbound.content_type = upload.content_type.clone();
+    Ok(())
 }
 
 fn model_edit<'a>(ask: &Ask, target: &'a Target, format: Format) -> ModelEdit<'a> {

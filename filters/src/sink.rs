@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use thiserror::Error;
 
+use crate::refusal::Refusal;
+
 /// The owner of the call is gone: nothing can be written any more.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("the client is gone")]
@@ -24,8 +26,18 @@ pub struct ReplyHead {
     pub headers: Headers,
 }
 
+/// Where a request's body comes from, piece by piece.
+pub trait Source: Send {
+    /// How long the body is, where the client said so.
+    fn body_len(&self) -> Option<u64>;
+
+    /// The next piece, in time by the slowest rate that is allowed; none at the end. Bounding the whole is the reader's
+    /// affair.
+    fn body_piece(&mut self) -> impl Future<Output = Result<Option<Bytes>, Refusal>> + Send;
+}
+
 /// Takes one answer: either whole, or begun and then piece by piece.
-pub trait Sink: Send {
+pub trait Sink: Source {
     /// Writes a whole answer.
     fn reply(
         &mut self,

@@ -28,6 +28,14 @@ impl Way {
             Endpoint::CountTokens => offers(Format::Anthropic).then_some(Self::Plain),
             Endpoint::GeminiCountTokens => offers(Format::Gemini).then_some(Self::Plain),
             Endpoint::Embeddings => endpoints.embeddings.then_some(Self::Plain),
+            Endpoint::Rerank
+            | Endpoint::Moderations
+            | Endpoint::ImageGenerations
+            | Endpoint::ImageEdits
+            | Endpoint::ImageVariations
+            | Endpoint::Speech
+            | Endpoint::Transcriptions
+            | Endpoint::Translations => Some(Self::Plain),
             _ => {
                 let client = endpoint.conversation()?;
                 let provider = client.nearest(&target.formats)?;

@@ -14,7 +14,7 @@ use weir_filters::answer::{JSON, push_rate, push_retry_after};
 use weir_filters::gateway::{Body, Client, Gateway};
 use weir_filters::read::ReadError;
 use weir_filters::refusal::Refusal;
-use weir_filters::sink::{Gone, Headers, ReplyHead, Sink};
+use weir_filters::sink::{Gone, Headers, ReplyHead, Sink, Source};
 use weir_filters::told::Told;
 use weir_wire::format::Format;
 
@@ -44,6 +44,9 @@ pub struct SessionClient<'a> {
     pub(super) started_at_us: i64,
     /// The format in which this client reads errors.
     pub(super) dialect: Format,
+    /// When the body was first asked for, where it is read piece by piece.
+    body_since: Option<Instant>,
+    body_read: usize,
     after: After,
 }
 
@@ -60,12 +63,18 @@ impl<'a> SessionClient<'a> {
             gateway,
             session,
             dialect: Format::Chat,
+            body_since: None,
+            body_read: 0,
             after: After::Reuse,
         }
     }
 
     /// What becomes of the connection.
-    pub(super) fn after(&self) -> After {
+    pub(super) fn after(&mut self) -> After {
+        // What is left of a form that was not read to its end would be taken for the next request.
+        if self.body_since.is_some() && !self.session.is_body_done() {
+            return After::Close;
+        }
         self.after
     }
 
@@ -227,6 +236,25 @@ impl Client for SessionClient<'_> {
     async fn read_body(&mut self) -> Result<Body, Refusal> {
         let routes = self.gateway.routes();
         self.read_bounded(&routes.settings).await
+    }
+}
+
+impl Source for SessionClient<'_> {
+    fn body_len(&self) -> Option<u64> {
+        self.declared_length().map(|it| it as u64)
+    }
+
+    async fn body_piece(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if self.body_since.is_none() && self.expects_continue() {
+            let told = self.session.write_continue_response().await;
+            told.map_err(|_| Refusal::Gone)?;
+        }
+        let since = *self.body_since.get_or_insert_with(Instant::now);
+        let gateway = self.gateway;
+        let time = gateway.body_time(&gateway.routes().settings, self.body_read);
+        let piece = self.next_piece(since + time).await?;
+        self.body_read += piece.as_ref().map_or(0, Bytes::len);
+        Ok(piece)
     }
 }
 

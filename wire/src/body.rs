@@ -77,6 +77,45 @@ enum StreamOptions {
     },
 }
 
+impl Head {
+    /// The head of a request that is a form and not JSON: there is no body in which anything could be edited.
+    ///
+    /// # Errors
+    /// If the model's name is too long.
+    pub fn of_form(model: Option<String>, stream: bool, choices: u32) -> Result<Self, BodyError> {
+        if model
+            .as_ref()
+            .is_some_and(|name| name.len() > MAX_MODEL_BYTES)
+        {
+            return Err(BodyError::WrongType {
+                key: "model",
+                expected: EXPECTED_MODEL,
+            });
+        }
+        Ok(Self {
+            model,
+            stream,
+            include_usage: false,
+            max_output_tokens: None,
+            choices: choices.max(1),
+            has_tools: false,
+            places: Places {
+                outer: Inside {
+                    start: 0,
+                    is_empty: true,
+                },
+                model_key: None,
+                model_value: None,
+                stream_options: StreamOptions::Absent,
+                max_tokens_key: None,
+                max_completion_tokens_key: None,
+            },
+        })
+    }
+}
+
+const EXPECTED_MODEL: &str = "a string of at most 256 bytes";
+
 /// Why a body was refused. Every one is the caller's mistake: HTTP 400.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -323,7 +362,7 @@ fn read_model(value: Option<&str>) -> Result<Option<String>, BodyError> {
             .map(Some)
             .ok_or(BodyError::WrongType {
                 key: "model",
-                expected: "a string of at most 256 bytes",
+                expected: EXPECTED_MODEL,
             }),
     }
 }

@@ -17,4 +17,6 @@ pub fn error_event(_: u16, message: &str) -> Vec<u8> {
     message.as_bytes().to_vec()
 }
 /// TEMPORARY
-pub fn count_tokens_reply(_: u64) -> Vec<u8> { Vec::new() }
+pub fn count_tokens_reply(_: u64) -> Vec<u8> {
+    Vec::new()
+}
