@@ -39,15 +39,28 @@ fn nearest_text(nearest: &[String]) -> String {
 /// Checks the model's name against the token's allow-list.
 pub fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
     let named = ask.head.model.as_deref().filter(|name| *name != AUTO);
-    let model: Arc<str> = match named {
-        Some(name) => Arc::from(name),
-        None => routes.default_model().ok_or(AllowError::NoModel)?,
+    let model: Arc<str> = match (named, &ask.inbound.provider) {
+        (Some(name), Some(provider)) => pinned(name, provider),
+        (Some(name), None) => Arc::from(name),
+        (None, _) => routes.default_model().ok_or(AllowError::NoModel)?,
     };
     let known = &ask.admitted.caller.known;
     if !permits(&known.token.models, &model) {
         return Err(not_found(routes, &ask, &model));
     }
     Ok(Allowed { ask, model })
+}
+
+/// The name of a model at the one provider that the URL names.
+fn pinned(name: &str, provider: &str) -> Arc<str> {
+    let is_pinned = name
+        .split_once('/')
+        .is_some_and(|(first, _)| first == provider);
+    if is_pinned {
+        Arc::from(name)
+    } else {
+        Arc::from(format!("{provider}/{name}"))
+    }
 }
 
 /// The error for a model this caller cannot have.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 use weir_wire::body::Head;
@@ -54,6 +54,8 @@ pub enum Endpoint {
     Transcriptions,
     /// `POST /v1/audio/translations`
     Translations,
+    /// A route that is passed on as it is: files, batches, and what only the provider knows.
+    Pass,
 }
 
 impl Endpoint {
@@ -75,6 +77,7 @@ impl Endpoint {
             Self::Speech => "speech",
             Self::Transcriptions => "transcription",
             Self::Translations => "audio_translation",
+            Self::Pass => "pass",
         }
     }
 
@@ -136,6 +139,34 @@ pub struct Inbound {
     pub in_url: Option<InUrl>,
     /// What may be left out of a translated request, where the client says so itself.
     pub drop_params: Option<DropParams>,
+    /// The one provider that may serve, where the URL names it.
+    pub provider: Option<Arc<str>>,
+    /// What is passed on as it is.
+    pub pass: Option<Pass>,
+}
+
+/// A request of which nothing is interpreted.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Its method.
+    pub method: Method,
+    /// The path and query below the provider's base URL, or from its root.
+    pub path: String,
+    /// The type of its body.
+    pub content_type: HeaderValue,
+}
+
+impl Pass {
+    /// The path at a provider whose base URL has the path `base`, which the client may have written as well.
+    pub(crate) fn path_below(&self, base: &str) -> String {
+        let rest = self.path.strip_prefix(base);
+        let has_base = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+        if has_base {
+            self.path.clone()
+        } else {
+            format!("{base}{}", self.path)
+        }
+    }
 }
 
 /// What Gemini's URLs say.
@@ -177,6 +208,8 @@ impl Inbound {
             form_type: form_type(endpoint, headers),
             forwarded,
             in_url,
+            provider: None,
+            pass: None,
             drop_params: drop_params.transpose()?,
         })
     }

@@ -115,7 +115,12 @@ impl<S: Sink> Run<'_, S> {
 
     /// Rounds over the targets until one answers, none is worth another try, or the attempts are used up.
     async fn try_all(&mut self, targets: &[Target]) -> Result<Finish, Stop> {
-        let retry = self.held.planned.routes.settings.retry.clone();
+        let mut retry = self.held.planned.routes.settings.retry.clone();
+        let inbound = &self.held.planned.allowed.ask.inbound;
+        if inbound.pass.as_ref().is_some_and(|it| !it.method.is_safe()) {
+            // Nobody here knows whether such a request may be made twice.
+            retry.max_attempts = 1;
+        }
         let mut round = 0;
         loop {
             round += 1;

@@ -143,7 +143,11 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// Sends a form piece by piece, as it is kept or as it comes from the client.
-    async fn send_form(&mut self, attempt: &Attempt<'_>, mut splice: Splice) -> Result<Link, Stop> {
+    async fn send_form(
+        &mut self,
+        attempt: &Attempt<'_>,
+        mut splice: Option<Splice>,
+    ) -> Result<Link, Stop> {
         let target = attempt.target;
         let ask = &self.held.planned.allowed.ask;
         let Some(upload) = ask.upload.as_ref().filter(|it| !it.is_spent()) else {
@@ -157,7 +161,9 @@ impl<S: Sink> Run<'_, S> {
         };
         let turn = self.tally.attempts() as usize - 1;
         let gateway = self.gateway;
-        let length = splice.length_of(upload.len);
+        let length = splice
+            .as_ref()
+            .map_or(upload.len, |it| it.length_of(upload.len));
         let begin = async {
             let address = target.upstream.address(&gateway.clock, turn).await;
             let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
@@ -180,7 +186,10 @@ impl<S: Sink> Run<'_, S> {
                 Err(_) => return Err(self.broken(target, "the form could not be read back")),
             };
             at += piece.len() as u64;
-            splice.pass(piece, &mut out);
+            match &mut splice {
+                Some(splice) => splice.pass(piece, &mut out),
+                None => out.push(piece),
+            }
             for piece in out.drain(..) {
                 if !self.delivery.wait(sending.write(piece)).await? {
                     break 'form;
@@ -226,12 +235,25 @@ impl<S: Sink> Run<'_, S> {
             },
             headers,
         };
-        if is_stream {
+        if is_stream && attempt.outbound.reads_events() {
             self.stream(attempt, link, head).await
-        } else if self.held.planned.allowed.ask.inbound.endpoint == Endpoint::Speech {
+        } else if self.is_raw(&head) {
             self.raw(attempt, link, head).await
         } else {
             self.whole(attempt, link, head).await
+        }
+    }
+
+    /// Whether an answer is bytes that nobody here reads.
+    fn is_raw(&self, head: &ReplyHead) -> bool {
+        let is_json = head
+            .content_type
+            .as_bytes()
+            .starts_with(b"application/json");
+        match self.held.planned.allowed.ask.inbound.endpoint {
+            Endpoint::Speech => true,
+            Endpoint::Pass => !is_json,
+            _ => false,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::routes::Routes;
 use crate::sink::Sink;
 use crate::spool::Spools;
 use crate::upload::Places;
-use crate::{admit, allow, count, fit, identify, plan, read, reserve};
+use crate::{admit, allow, count, fit, identify, pass, plan, read, reserve};
 
 /// Memory for bodies is handed out in pieces of this size.
 const MEMORY_UNIT_BYTES: usize = 1024;
@@ -209,8 +209,11 @@ impl Gateway {
         let admitted = admit::admit(&*self.counters, caller).await?;
         let routes = self.routes();
         let ask = self.read(&routes, admitted, inbound, client).await?;
-        let allowed = allow::allow(&routes, ask)?;
-        let planned = plan::plan(&routes, allowed)?;
+        let planned = if ask.inbound.pass.is_some() {
+            plan::plan_pass(&routes, pass::allow(&routes, ask)?)?
+        } else {
+            plan::plan(&routes, allow::allow(&routes, ask)?)?
+        };
         if let Some((head, body)) = count::estimated(&planned) {
             return client.reply(head, body).await.map_err(|_| Refusal::Gone);
         }
@@ -228,12 +231,15 @@ impl Gateway {
         client: &mut C,
     ) -> Result<Ask, Refusal> {
         let server = &routes.settings.server;
+        let places = Places {
+            memory: &self.body_memory,
+            spools: &self.spools,
+            max_bytes: server.max_upload_bytes,
+        };
+        if let Some(pass) = inbound.pass.clone() {
+            return pass::read(admitted, inbound, &pass, client, places).await;
+        }
         if let Some(form_type) = inbound.form_type.clone() {
-            let places = Places {
-                memory: &self.body_memory,
-                spools: &self.spools,
-                max_bytes: server.max_upload_bytes,
-            };
             return read::read_form(admitted, inbound, form_type, client, places).await;
         }
         let body = client.read_body().await?;

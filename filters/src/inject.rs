@@ -2,7 +2,7 @@
 //! client's.
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 use pingora::http::RequestHeader;
 use weir_wire::format::Format;
 
@@ -41,8 +41,9 @@ fn travels(name: &HeaderName, format: Format, is_native: bool) -> bool {
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("weir/", env!("CARGO_PKG_VERSION")));
 
 /// What a provider is told that we read.
-fn accept(format: Format, stream: bool) -> HeaderValue {
-    match (format, stream) {
+fn accept(outbound: &Outbound) -> HeaderValue {
+    match (outbound.format, outbound.stream) {
+        _ if outbound.is_pass => HeaderValue::from_static("*/*"),
         (_, false) => JSON,
         (Format::Bedrock, true) => HeaderValue::from_static("application/vnd.amazon.eventstream"),
         (Format::Ollama, true) => HeaderValue::from_static("application/x-ndjson"),
@@ -71,15 +72,17 @@ impl RequestHead<'_> {
         for (name, value) in self.auth {
             add(name, value)?;
         }
-        add(&CONTENT_TYPE, &self.outbound.content_type)?;
-        add(&CONTENT_LENGTH, &HeaderValue::from(body_len))?;
-        let way = self.outbound.way;
-        let format = way.provider_format(self.inbound.endpoint);
-        add(&ACCEPT, &accept(format, self.outbound.stream))?;
+        // A request without a body has no type of one, as some servers insist.
+        if body_len > 0 || self.outbound.method == Method::POST {
+            add(&CONTENT_TYPE, &self.outbound.content_type)?;
+            add(&CONTENT_LENGTH, &HeaderValue::from(body_len))?;
+        }
+        let format = self.outbound.format;
+        add(&ACCEPT, &accept(self.outbound))?;
         // Compressed answers would have to be undone before usage can be read, and a compressor holds events back.
         add(&ACCEPT_ENCODING, &HeaderValue::from_static("identity"))?;
         add(&USER_AGENT, &AGENT)?;
-        let is_native = !way.is_translated();
+        let is_native = !self.outbound.way.is_translated();
         let mut has_version = false;
         for (name, value) in &self.inbound.forwarded {
             if travels(name, format, is_native) {
@@ -99,7 +102,8 @@ impl RequestHead<'_> {
     /// The head for Pingora's connector.
     pub(crate) fn to_pingora(self, body_len: u64) -> pingora::Result<Box<RequestHeader>> {
         let path = self.outbound.path.as_bytes();
-        let mut head = RequestHeader::build_no_case("POST", path, Some(14))?;
+        let method = self.outbound.method.as_str();
+        let mut head = RequestHeader::build_no_case(method, path, Some(14))?;
         self.each(body_len, |name, value| {
             head.insert_header(name.clone(), value.clone())
         })?;
@@ -108,7 +112,8 @@ impl RequestHead<'_> {
 
     /// The head as HTTP/1.1 bytes (RFC 9112, section 2.1). Names and values are of types that cannot hold a line break.
     pub(crate) fn to_bytes(self, body_len: u64, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(b"POST ");
+        bytes.extend_from_slice(self.outbound.method.as_str().as_bytes());
+        bytes.push(b' ');
         bytes.extend_from_slice(self.outbound.path.as_bytes());
         bytes.extend_from_slice(b" HTTP/1.1\r\n");
         let written: Result<(), std::convert::Infallible> = self.each(body_len, |name, value| {

@@ -28,6 +28,7 @@ mod meter;
 pub mod metrics;
 mod model_labels;
 pub mod money;
+mod pass;
 mod plain;
 pub mod plan;
 pub mod provider;

@@ -98,6 +98,20 @@ pub enum PlanError {
         /// The provider without a key.
         provider: Arc<str>,
     },
+    /// What a provider keeps belongs to its key's account, and the caller has none there.
+    #[error(
+        "this route reaches what provider `{provider}` keeps for the owner of a key, so it needs a key of your own: add one with `weir key set {provider} --user <you>`"
+    )]
+    NoOwnKey {
+        /// The provider without a key.
+        provider: Arc<str>,
+    },
+    /// Nobody passes such requests on.
+    #[error("no provider is configured for this route (`{provider}` was asked for)")]
+    NoPass {
+        /// The provider that the URL named.
+        provider: String,
+    },
     /// The provider does not serve this operation.
     #[error("the model `{model}` is not served at this endpoint by `{provider}`")]
     Endpoint {
@@ -137,6 +151,43 @@ pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError
         allowed,
         plan,
         routes: Arc::clone(routes),
+    })
+}
+
+/// Plans a request that is passed on as it is. Files, batches and whatever else a provider keeps belong to the account of
+/// the key: only the caller's own keys are used, and the operator's for administrators, so that nobody reaches what another
+/// user has left there.
+pub(crate) fn plan_pass(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError> {
+    let known = &allowed.ask.admitted.caller.known;
+    let holder = known.holder();
+    let pinned = allowed.ask.inbound.provider.as_deref();
+    let mut without_key = None;
+    for upstream in routes.pass_candidates(pinned) {
+        let mut keys = usable_keys(routes, holder, upstream);
+        keys.retain(|key| key.owner != KeyOwner::Operator || holder.is_admin);
+        if keys.is_empty() {
+            without_key.get_or_insert(Arc::clone(&upstream.name));
+            continue;
+        }
+        let candidate = Candidate {
+            upstream: Arc::clone(upstream),
+            model: Arc::clone(&allowed.model),
+        };
+        let name = format!("{}/{}", upstream.name, allowed.model);
+        let plan = Arc::new(Plan {
+            targets: vec![target(routes, candidate, keys, &name)],
+        });
+        return Ok(Planned {
+            allowed,
+            plan,
+            routes: Arc::clone(routes),
+        });
+    }
+    Err(match without_key {
+        Some(provider) => PlanError::NoOwnKey { provider },
+        None => PlanError::NoPass {
+            provider: pinned.unwrap_or("any").to_owned(),
+        },
     })
 }
 

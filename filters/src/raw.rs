@@ -20,11 +20,20 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
         let status = head.status;
-        let Some(first) = self.next_raw(attempt, link).await? else {
-            return Err(self.broken(target, "its answer was empty"));
+        let is_pass = attempt.outbound.is_pass;
+        let first = match self.next_raw(attempt, link).await? {
+            Some(first) => first,
+            // A deletion, for one, is answered with nothing.
+            None if is_pass => {
+                self.tally.progress = Progress::Idle;
+                let sent = self.delivery.reply(head, Bytes::new()).await;
+                return Ok(done_unless(sent.is_err(), status));
+            }
+            None => return Err(self.broken(target, "its answer was empty")),
         };
         match meter::asked(&self.held.planned.allowed.ask) {
             Some(usage) => self.tally.used(&usage),
+            None if is_pass => {}
             None => self.tally.used_about(0),
         }
         self.tally.progress = Progress::Idle;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 use weir_wire::body::{self, BodyError, Head};
-use weir_wire::multipart::FormError;
+use weir_wire::multipart::{Form, FormError};
 
 use crate::ask::{Admitted, Ask, Encoding, Inbound};
 use crate::gateway::{Body, BodyMemory};
@@ -112,9 +112,10 @@ pub(crate) async fn read_form(
         return Err(ReadError::Encoding.into());
     }
     let upload = upload::read(source, content_type, places).await?;
-    let known = upload.form.known();
+    let known = upload.form.as_ref().map(Form::known);
+    let known = known.cloned().unwrap_or_default();
     let head = Head::of_form(
-        known.model.clone(),
+        known.model,
         known.stream.unwrap_or(false),
         known.n.unwrap_or(1),
     )

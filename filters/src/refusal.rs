@@ -85,7 +85,10 @@ impl Refusal {
             }
             Self::Allow(why) => told_allow(why),
             Self::Plan(PlanError::NotFound(why)) => told_allow(why),
-            Self::Plan(why @ PlanError::NoKey { .. }) => Told::new(
+            Self::Plan(why @ PlanError::NoPass { .. }) => {
+                Told::new(404, INVALID, "unknown_url", Side::Caller, why)
+            }
+            Self::Plan(why @ (PlanError::NoKey { .. } | PlanError::NoOwnKey { .. })) => Told::new(
                 403,
                 "permission_error",
                 "provider_key_missing",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use weir_wire::body::{self, Edit, ModelEdit};
 use weir_wire::fields::RequestError;
 use weir_wire::format::Format;
@@ -24,12 +24,18 @@ pub(crate) const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// A request as one target is sent it.
 pub(crate) struct Outbound {
+    /// `POST`, but for what is passed on as it is.
+    pub method: Method,
     /// The path and query of the URL.
     pub path: String,
+    /// The format of the provider's errors, which also says which of the client's headers it is sent.
+    pub format: Format,
     pub body: Payload,
     /// The media type of the body.
     pub content_type: HeaderValue,
     pub way: Way,
+    /// Whether it is a route that nobody here interprets.
+    pub is_pass: bool,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
     /// Whether the stream's usage is there only because the gateway asked for it.
@@ -40,12 +46,19 @@ pub(crate) struct Outbound {
     pub dropped: Vec<String>,
 }
 
+impl Outbound {
+    /// Whether events of the answer are looked at; those of a route that nobody here knows are relayed as bytes.
+    pub(crate) fn reads_events(&self) -> bool {
+        !self.is_pass
+    }
+}
+
 /// The body of a request.
 pub(crate) enum Payload {
     /// Whole, in memory.
     Bytes(Bytes),
-    /// The ask's form, with the model replaced.
-    Form(Splice),
+    /// The ask's form, with the model replaced where it names one.
+    Form(Option<Splice>),
 }
 
 /// Says an ask as a target wants it. `request` is the ask in neutral terms; it is there for every translated way.
@@ -64,10 +77,20 @@ pub(crate) fn render(
         created_s: u64::try_from(ask.inbound.started_at_us / 1_000_000).unwrap_or(0),
         request: Arc::clone(request),
     });
+    let pass = ask.inbound.pass.as_ref();
     let mut outbound = Outbound {
-        path: provider.path(way.path_name(endpoint, stream), &target.model),
+        method: pass.map_or(Method::POST, |pass| pass.method.clone()),
+        path: match pass {
+            Some(pass) => pass.path_below(&provider.base_url.path),
+            None => provider.path(way.path_name(endpoint, stream), &target.model),
+        },
+        format: match (way, pass, target.formats.first()) {
+            (Way::Plain, Some(_), Some(first)) => *first,
+            _ => way.provider_format(endpoint),
+        },
         body: Payload::Bytes(Bytes::new()),
         content_type: JSON,
+        is_pass: pass.is_some(),
         way,
         stream,
         strip_usage: false,
@@ -83,6 +106,10 @@ pub(crate) fn render(
         }
         _ => match &ask.upload {
             Some(upload) => splice_form(upload, target, &mut outbound)?,
+            None if pass.is_some() => {
+                outbound.body = Payload::Bytes(ask.body.clone());
+                outbound.content_type = pass.map_or(JSON, |pass| pass.content_type.clone());
+            }
             None => splice(ask, target, &mut outbound),
         },
     }
@@ -92,7 +119,7 @@ pub(crate) fn render(
 /// The same format: the client's bytes, the few edits apart.
 fn splice(ask: &Ask, target: &Target, outbound: &mut Outbound) {
     let quirks = &target.upstream.provider().quirks;
-    let format = outbound.way.provider_format(ask.inbound.endpoint);
+    let format = outbound.format;
     let is_openai = matches!(format, Format::Chat | Format::Completions);
     let include_usage = outbound.stream && is_openai && quirks.stream_options;
     let edit = Edit {
@@ -107,15 +134,18 @@ fn splice(ask: &Ask, target: &Target, outbound: &mut Outbound) {
 
 /// A form: the client's bytes, the model apart.
 fn splice_form(upload: &Upload, target: &Target, outbound: &mut Outbound) -> Result<(), Loss> {
-    let splice = upload.form.splice_model(&target.model);
-    let splice = splice.ok_or_else(|| Loss {
+    outbound.content_type = upload.content_type.clone();
+    let Some(form) = &upload.form else {
+        outbound.body = Payload::Form(None);
+        return Ok(());
+    };
+    let splice = form.splice_model(&target.model).ok_or_else(|| Loss {
         what: "model".to_owned(),
         why: "its name cannot stand in a form",
         provider: target.upstream.name.to_string(),
         target: "a form",
     })?;
-    outbound.body = Payload::Form(splice);
-    outbound.content_type = upload.content_type.clone();
+    outbound.body = Payload::Form(Some(splice));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use weir_config::Settings;
 use crate::health::Switchboard;
 use crate::plan::{self, Holder};
 use crate::provider::Upstream;
+use crate::shape::Shape as _;
 
 /// Names offered when a model is not found.
 const NEAREST_MAX: usize = 3;
@@ -87,6 +88,16 @@ impl Routes {
             }
         }
         found
+    }
+
+    /// The providers that a request may be passed on to as it is: the one that is named, else those that keep files.
+    pub(crate) fn pass_candidates(&self, named: Option<&str>) -> Vec<&Arc<Upstream>> {
+        let all = self.upstreams.values();
+        all.filter(|upstream| match named {
+            Some(named) => *upstream.name == *named && !upstream.is_demo(),
+            None => upstream.provider().keeps_files(),
+        })
+        .collect()
     }
 
     fn add_named(&self, name: &str, found: &mut Vec<Candidate>) {

@@ -4,6 +4,7 @@ use weir_wire::format::Format;
 
 pub(crate) trait Shape {
     fn formats_for(&self, model: &str) -> Vec<Format>;
+    fn keeps_files(&self) -> bool;
     fn path(&self, name: &str, model: &str) -> String;
 }
 
@@ -17,6 +18,10 @@ impl Shape for Provider {
             formats.push(Format::Completions);
         }
         formats
+    }
+
+    fn keeps_files(&self) -> bool {
+        self.name == "openai"
     }
 
     fn path(&self, name: &str, _: &str) -> String {

@@ -17,12 +17,12 @@ use crate::sink::Source;
 use crate::spool::{Spool, Spools};
 
 /// Forms up to this size are kept in memory.
-const KEPT_BYTES: usize = 1024 * 1024;
+pub(crate) const KEPT_BYTES: usize = 1024 * 1024;
 
 /// A form on its way.
 pub(crate) struct Upload {
-    /// What is known of it.
-    pub form: Form,
+    /// What is known of it; none for a body that nobody here reads.
+    pub form: Option<Form>,
     /// Its type, with the boundary.
     pub content_type: HeaderValue,
     /// Its length in bytes.
@@ -97,7 +97,7 @@ pub(crate) async fn read(
                 .take(kept.len().saturating_sub(KEPT_BYTES).max(1))?;
             memory.merge(more);
             return Ok(Upload {
-                form,
+                form: Some(form),
                 content_type,
                 len: declared,
                 stored: Stored::Passing {
@@ -117,10 +117,32 @@ pub(crate) async fn read(
         None => Stored::Memory(kept.freeze(), memory),
     };
     Ok(Upload {
-        form,
+        form: Some(form),
         content_type,
         len,
         stored,
+    })
+}
+
+/// A body of `len` bytes that nobody here reads, and that passes by on its way to the provider.
+pub(crate) fn passing(
+    content_type: HeaderValue,
+    len: u64,
+    places: &Places<'_>,
+) -> Result<Upload, Refusal> {
+    let max_bytes = places.max_bytes;
+    if len > max_bytes as u64 {
+        return Err(ReadError::UploadTooLarge { max_bytes }.into());
+    }
+    Ok(Upload {
+        form: None,
+        content_type,
+        len,
+        stored: Stored::Passing {
+            begun: Bytes::new(),
+            is_spent: AtomicBool::new(false),
+            _memory: places.memory.take(1)?,
+        },
     })
 }
 

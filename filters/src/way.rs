@@ -35,7 +35,8 @@ impl Way {
             | Endpoint::ImageVariations
             | Endpoint::Speech
             | Endpoint::Transcriptions
-            | Endpoint::Translations => Some(Self::Plain),
+            | Endpoint::Translations
+            | Endpoint::Pass => Some(Self::Plain),
             _ => {
                 let client = endpoint.conversation()?;
                 let provider = client.nearest(&target.formats)?;

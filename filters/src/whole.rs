@@ -6,6 +6,7 @@ use weir_wire::estimate;
 use weir_wire::format::Format;
 use weir_wire::translate::{self, ReplyError};
 
+use crate::ask::Endpoint;
 use crate::attempt::{Run, Stop};
 use crate::exchange::{Attempt, done_unless};
 use crate::link::Link;
@@ -91,7 +92,11 @@ impl<S: Sink> Run<'_, S> {
 
     /// An answer in one of OpenAI's shapes to a client of the same: its usage is read, its bytes stay.
     fn read_openai(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Answered, Stop> {
+        let endpoint = self.held.planned.allowed.ask.inbound.endpoint;
         let Some(reply) = chat_reply::inspect(&body) else {
+            if endpoint == Endpoint::Pass {
+                return Ok(Answered::Whole(body));
+            }
             return Err(self.broken(attempt.target, "its answer is not JSON"));
         };
         if let Some(error) = reply.error {
@@ -99,7 +104,7 @@ impl<S: Sink> Run<'_, S> {
         }
         match &reply.usage {
             Some(usage) => self.tally.used(usage),
-            None if self.held.planned.allowed.ask.inbound.endpoint.counts() => {}
+            None if endpoint.counts() || endpoint == Endpoint::Pass => {}
             None => {
                 let output = estimate::tokens_of_bytes(reply.output_bytes);
                 self.tally.used_about(output);

@@ -1,9 +1,11 @@
 //! Which path is answered by what.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 use weir_filters::answer::JSON;
-use weir_filters::ask::{Endpoint, InUrl, Inbound};
+use weir_filters::ask::{Endpoint, InUrl, Inbound, Pass};
 use weir_filters::identify::Credential;
 use weir_filters::refusal::Refusal;
 use weir_filters::sink::{ReplyHead, Sink};
@@ -17,6 +19,10 @@ use super::{models, ops, reply};
 enum Route {
     Call(Endpoint),
     CallInUrl(Endpoint, InUrl),
+    /// A call that only the provider of this name may serve.
+    CallAt(String, Endpoint, Option<InUrl>),
+    /// Passed on as it is: to the provider of this name if there is one, the path below its base.
+    Pass(Option<String>, String),
     /// A WebSocket is asked for where there is none.
     NoUpgrade,
     Models,
@@ -69,10 +75,79 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
             (Some(_), _) => Route::WrongMethod("POST"),
             (None, Some(id)) if is_get => Route::Model(models::decode(id)),
             (None, Some(_)) => Route::WrongMethod("GET, HEAD"),
-            (None, None) => Route::Unknown,
+            (None, None) if passes(path) => Route::Pass(None, path.to_owned()),
+            (None, None) => native(method, path),
         },
     }
 }
+
+/// OpenAI's routes that are passed on: what they keep and do is the provider's affair
+/// (https://platform.openai.com/docs/api-reference).
+const PASSED: [&str; 10] = [
+    "/v1/files",
+    "/v1/uploads",
+    "/v1/batches",
+    "/v1/vector_stores",
+    "/v1/fine_tuning",
+    "/v1/assistants",
+    "/v1/threads",
+    "/v1/containers",
+    "/v1/evals",
+    "/v1/videos",
+];
+
+fn passes(path: &str) -> bool {
+    PASSED.iter().any(|route| {
+        let rest = path.strip_prefix(route);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on. Only plain paths are: a segment of
+/// dots could leave the provider's base.
+fn native(method: &Method, path: &str) -> Route {
+    let named = path.strip_prefix("/providers/");
+    let Some((name, _)) = named.and_then(|rest| rest.split_once('/')) else {
+        return Route::Unknown;
+    };
+    let rest = path
+        .get("/providers/".len() + name.len()..)
+        .unwrap_or_default();
+    let decoded = models::decode(rest);
+    if name.is_empty() || decoded.split('/').any(|it| it == "." || it == "..") {
+        return Route::Unknown;
+    }
+    if let Some((endpoint, in_url)) = gemini_call(rest)
+        && method == Method::POST
+    {
+        return Route::CallAt(name.to_owned(), endpoint, Some(in_url));
+    }
+    let known = KNOWN.iter().find(|(tail, _)| rest.ends_with(tail));
+    match known {
+        Some((_, endpoint)) if method == Method::POST => {
+            Route::CallAt(name.to_owned(), *endpoint, None)
+        }
+        _ => Route::Pass(Some(name.to_owned()), rest.to_owned()),
+    }
+}
+
+/// The ends of native paths whose formats are known, the longest first.
+const KNOWN: [(&str, Endpoint); 14] = [
+    ("/chat/completions", Endpoint::Chat),
+    ("/completions", Endpoint::Completions),
+    ("/embeddings", Endpoint::Embeddings),
+    ("/responses", Endpoint::Responses),
+    ("/messages/count_tokens", Endpoint::CountTokens),
+    ("/messages", Endpoint::Messages),
+    ("/rerank", Endpoint::Rerank),
+    ("/moderations", Endpoint::Moderations),
+    ("/images/generations", Endpoint::ImageGenerations),
+    ("/images/edits", Endpoint::ImageEdits),
+    ("/images/variations", Endpoint::ImageVariations),
+    ("/audio/speech", Endpoint::Speech),
+    ("/audio/transcriptions", Endpoint::Transcriptions),
+    ("/audio/translations", Endpoint::Translations),
+];
 
 /// Gemini's calls: `/v1beta/models/{model}:{method}` (https://ai.google.dev/api). The model may have slashes, as ours have.
 fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
@@ -109,12 +184,53 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         route = Route::NoUpgrade;
     }
     client.dialect = match &route {
-        Route::Call(endpoint) | Route::CallInUrl(endpoint, _) => endpoint.dialect(),
+        Route::Call(endpoint) | Route::CallInUrl(endpoint, _) | Route::CallAt(_, endpoint, _) => {
+            endpoint.dialect()
+        }
         _ => dialect(path),
     };
     match route {
-        Route::Call(endpoint) => call(app, client, endpoint, None).await,
-        Route::CallInUrl(endpoint, in_url) => call(app, client, endpoint, Some(in_url)).await,
+        Route::Call(endpoint) => call(app, client, Call::of(endpoint)).await,
+        Route::CallInUrl(endpoint, in_url) => {
+            let in_url = Some(in_url);
+            call(
+                app,
+                client,
+                Call {
+                    in_url,
+                    ..Call::of(endpoint)
+                },
+            )
+            .await;
+        }
+        Route::CallAt(provider, endpoint, in_url) => {
+            let provider = Some(provider);
+            let of_endpoint = Call::of(endpoint);
+            call(
+                app,
+                client,
+                Call {
+                    provider,
+                    in_url,
+                    ..of_endpoint
+                },
+            )
+            .await;
+        }
+        Route::Pass(provider, path) => {
+            let pass = Some(pass(client, path));
+            let of_pass = Call::of(Endpoint::Pass);
+            call(
+                app,
+                client,
+                Call {
+                    provider,
+                    pass,
+                    ..of_pass
+                },
+            )
+            .await;
+        }
         Route::NoUpgrade => {
             // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
             let message = "this URL has no WebSocket: send a POST request";
@@ -143,18 +259,52 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
     client.after()
 }
 
-async fn call(
-    app: &App,
-    client: &mut SessionClient<'_>,
+/// What a route says of a call.
+struct Call {
     endpoint: Endpoint,
     in_url: Option<InUrl>,
-) {
+    provider: Option<String>,
+    pass: Option<Pass>,
+}
+
+impl Call {
+    fn of(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            in_url: None,
+            provider: None,
+            pass: None,
+        }
+    }
+}
+
+/// What is passed on of a request, its query included.
+fn pass(client: &SessionClient<'_>, mut path: String) -> Pass {
+    let head = client.session.req_header();
+    if let Some(query) = head.uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let content_type = head.headers.get(http::header::CONTENT_TYPE);
+    Pass {
+        method: head.method.clone(),
+        path,
+        content_type: content_type.cloned().unwrap_or(JSON),
+    }
+}
+
+async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
     let gateway = &app.gateway;
     let headers = &client.session.req_header().headers;
     let credential = Credential::of(headers);
     let (call_id, started_at_us) = (client.request_id, client.started_at_us);
-    let inbound = match Inbound::new(call_id, started_at_us, endpoint, in_url, headers) {
-        Ok(inbound) => inbound,
+    let endpoint = call.endpoint;
+    let inbound = match Inbound::new(call_id, started_at_us, endpoint, call.in_url, headers) {
+        Ok(inbound) => Inbound {
+            provider: call.provider.map(Arc::from),
+            pass: call.pass,
+            ..inbound
+        },
         Err(why) => return client.refuse(&Refusal::DropParams(why)).await,
     };
     // Boxed: the future of the whole way is large, and an idle connection need not carry it.

@@ -1,0 +1,71 @@
+//! A request whose route nobody here interprets: identified, limited, its model checked where it names one, and passed on
+//! with the caller's own key.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weir_wire::body::{self, Head};
+
+use crate::allow::{self, AllowError};
+use crate::ask::{Admitted, Allowed, Ask, Inbound, Pass};
+use crate::gateway::{Body, Client};
+use crate::refusal::Refusal;
+use crate::routes::Routes;
+use crate::upload::{self, KEPT_BYTES, Places};
+
+/// Reads what must be known of a request before it is passed on: a small body whole, of a large one only its length.
+pub(crate) async fn read<C: Client>(
+    admitted: Admitted,
+    inbound: Inbound,
+    pass: &Pass,
+    client: &mut C,
+    places: Places<'_>,
+) -> Result<Ask, Refusal> {
+    let len = client.body_len();
+    let no_head = Head::of_form(None, false, 1).map_err(crate::read::ReadError::Body)?;
+    if let Some(len) = len.filter(|len| *len > KEPT_BYTES as u64) {
+        let content_type = pass.content_type.clone();
+        return Ok(Ask {
+            upload: Some(upload::passing(content_type, len, &places)?),
+            head: no_head,
+            body: Bytes::new(),
+            _memory: None,
+            admitted,
+            inbound,
+        });
+    }
+    let Body { bytes, memory } = client.read_body().await?;
+    let is_json = pass
+        .content_type
+        .as_bytes()
+        .starts_with(b"application/json");
+    let head = if is_json && inbound.encoding.is_none() {
+        body::parse(&bytes).unwrap_or(no_head)
+    } else {
+        no_head
+    };
+    Ok(Ask {
+        admitted,
+        inbound,
+        head,
+        upload: None,
+        body: bytes,
+        _memory: memory,
+    })
+}
+
+/// Checks the model against the token's allow-list. A token with such a list may pass on only what names a model, as
+/// nobody here knows which models another request would use.
+pub(crate) fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
+    let model: Arc<str> = Arc::from(ask.head.model.as_deref().unwrap_or_default());
+    let patterns = &ask.admitted.caller.known.token.models;
+    let provider = ask.inbound.provider.as_deref().unwrap_or_default();
+    let whole = format!("{provider}/{model}");
+    let is_named = !model.is_empty();
+    let is_allowed =
+        is_named && (allow::permits(patterns, &model) || allow::permits(patterns, &whole));
+    if !patterns.is_empty() && !is_allowed {
+        return Err(allow::not_found(routes, &ask, &model));
+    }
+    Ok(Allowed { ask, model })
+}
