@@ -14,9 +14,12 @@
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
+//! - [`audio`]: what speech and transcriptions use
+//! - [`media_stream`]: streamed images, speech and transcripts, watched
 //! - [`multipart`]: forms with files, observed as they arrive
 
 pub mod anthropic;
+pub mod audio;
 mod bedrock;
 pub mod body;
 mod chat;
@@ -31,12 +34,14 @@ mod framing;
 pub mod gemini;
 mod json;
 pub mod loss;
+pub mod media_stream;
 pub mod models_list;
 pub mod multipart;
 pub mod neutral;
 mod ollama;
 pub mod responses;
 pub mod retry_after;
+mod shorten;
 mod skim;
 mod sse;
 pub mod stream;
