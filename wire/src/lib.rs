@@ -13,6 +13,7 @@
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
+//! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`models_list`]: the answer of `/v1/models`
 
 mod anthropic;
@@ -22,6 +23,7 @@ mod chat;
 pub mod chat_reply;
 pub mod chat_stream;
 mod cohere;
+pub mod embeddings;
 pub mod errors;
 pub mod estimate;
 pub mod fields;
@@ -33,6 +35,7 @@ pub mod loss;
 pub mod models_list;
 pub mod neutral;
 mod ollama;
+pub mod rerank;
 mod responses;
 pub mod retry_after;
 mod skim;

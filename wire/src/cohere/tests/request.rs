@@ -191,10 +191,7 @@ fn what_cannot_be_said_is_named() {
 
     let mut request = says(Role::User, vec![Part::text("Hi")]);
     request.stop = (0..6).map(|n| n.to_string()).collect();
-    assert_eq!(
-        write_with(&request, DropParams::Hints).unwrap_err(),
-        "stop"
-    );
+    assert_eq!(write_with(&request, DropParams::Hints).unwrap_err(), "stop");
     let (body, dropped) = write_with(&request, DropParams::All).unwrap();
     assert_eq!(body["stop_sequences"].as_array().unwrap().len(), 5);
     assert_eq!(dropped, ["stop"]);
