@@ -13,6 +13,7 @@
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
+//! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
@@ -26,6 +27,7 @@ mod chat;
 pub mod chat_reply;
 pub mod chat_stream;
 mod cohere;
+pub mod embeddings;
 pub mod errors;
 pub mod estimate;
 pub mod fields;
@@ -40,6 +42,8 @@ pub mod multipart;
 pub mod neutral;
 mod ollama;
 pub mod responses;
+pub mod rerank;
+mod responses;
 pub mod retry_after;
 mod shorten;
 mod skim;

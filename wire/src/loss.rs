@@ -107,6 +107,16 @@ impl Losses {
         self.lose(what, why, Class::Meaning)
     }
 
+    /// Something without which nothing is left to ask, so that no policy can drop it.
+    pub fn refusal(&self, what: &str, why: &'static str) -> Loss {
+        Loss {
+            what: what.to_owned(),
+            why,
+            provider: self.provider.clone(),
+            target: self.target.as_str(),
+        }
+    }
+
     fn lose(&mut self, what: &str, why: &'static str, class: Class) -> Result<(), Loss> {
         let may_drop = match self.policy {
             DropParams::All => true,
@@ -114,12 +124,7 @@ impl Losses {
             DropParams::None => false,
         };
         if !may_drop {
-            return Err(Loss {
-                what: what.to_owned(),
-                why,
-                provider: self.provider.clone(),
-                target: self.target.as_str(),
-            });
+            return Err(self.refusal(what, why));
         }
         if self.dropped.iter().all(|known| known != what) {
             self.dropped.push(what.to_owned());
