@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::draft::Reading;
-use crate::file::{entries, text_of};
+use crate::file::{entries, read_one, read_section, text_of};
 use crate::kinds::{FLAG, OPTIONAL_PRICE, OPTIONAL_TOKENS};
+use crate::model_pattern::ModelPattern;
 use crate::price::{LongContext, Price, PriceTable, Rates};
-use crate::provider::ModelPattern;
-use crate::provider_draft::{read_one, read_section};
 use crate::report::{Place, Report, quoted};
 use crate::section::{Row, Shape, section};
 use crate::yaml::{Entry, Node};
