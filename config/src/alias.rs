@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::draft::Reading;
-use crate::file::entries;
+use crate::file::{entries, texts};
 use crate::provider::Provider;
-use crate::provider_draft::texts;
 use crate::report::{Place, Report, quoted};
 use crate::settings::{Alias, Fallbacks};
 use crate::yaml::{Node, Value};

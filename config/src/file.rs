@@ -5,7 +5,7 @@ use crate::draft::{AREAS, Area, Draft, Reading, join};
 use crate::price_draft;
 use crate::provider_draft;
 use crate::report::{Place, Report};
-use crate::section::{Row, Shape};
+use crate::section::{Row, Section, Shape};
 use crate::yaml::{self, Entry, Node, Value};
 
 /// Keys at the top of a file that are no section of settings.
@@ -109,6 +109,78 @@ pub(crate) fn entries<'a>(
 /// The row of a setting.
 pub(crate) fn row<'a>(rows: &'a [Row], name: &str) -> Option<&'a Row> {
     rows.iter().find(|row| row.name == name)
+}
+
+/// Reads a map of single values into a section.
+pub(crate) fn read_section<S: Section>(
+    section: &mut S,
+    node: &Node,
+    path: &str,
+    file: &Place,
+    report: &mut Report,
+) {
+    for entry in entries(node, path, file, report) {
+        let path = format!("{path}.{}", entry.key);
+        read_one(section, entry, &path, file, report, &[]);
+    }
+}
+
+/// Reads one entry into a section. `others` are keys that are read elsewhere, known here for the hint.
+pub(crate) fn read_one<S: Section>(
+    section: &mut S,
+    entry: &Entry,
+    path: &str,
+    file: &Place,
+    report: &mut Report,
+    others: &[Row],
+) {
+    let place = file.at(entry.line);
+    let Some(row) = row(S::ROWS, &entry.key) else {
+        let known = S::ROWS.iter().chain(others).map(|row| row.name);
+        report.unknown(
+            &place,
+            format!("`{path}` is not a setting"),
+            &entry.key,
+            known,
+        );
+        return;
+    };
+    let outcome = text_of(&entry.node, row.shape).and_then(|text| section.set(row.name, &text));
+    if let Err(why) = outcome {
+        report.error(&place, format!("`{path}`: {why}"));
+    }
+}
+
+/// The texts of a list with their lines; one text stands for a list of itself.
+pub(crate) fn texts<'a>(
+    node: &'a Node,
+    path: &str,
+    file: &Place,
+    report: &mut Report,
+) -> Vec<(&'a str, usize)> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        Value::Scalar(_) => std::slice::from_ref(node),
+        Value::Null => &[],
+        Value::Map(_) => {
+            report.error(
+                &file.at(node.line),
+                format!("`{path}` takes a list, not a map"),
+            );
+            &[]
+        }
+    };
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        match &item.value {
+            Value::Scalar(text) => found.push((text.as_str(), item.line)),
+            _ => report.error(
+                &file.at(item.line),
+                format!("`{path}`: the list holds {}", item.describe()),
+            ),
+        }
+    }
+    found
 }
 
 fn is_at_or_below(area: &str, path: &str) -> bool {

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use weir_wire::format::Format;
+use weir_wire::loss::DropParams;
+
 use crate::amount;
 use crate::report::quoted;
 use crate::section::{Kind, Shape};
@@ -97,9 +100,7 @@ pub(crate) const ERROR_STATUSES: Kind<Vec<u16>> = Kind {
     name: "list of numbers",
     shape: Shape::List,
     read: |text| {
-        let items = text.split(',').map(str::trim);
-        items
-            .filter(|item| !item.is_empty())
+        items(text)
             .map(|item| match item.parse() {
                 Ok(status) if (400..=599).contains(&status) => Ok(status),
                 _ => Err(format!("{} is not a status from 400 to 599", quoted(item))),
@@ -127,6 +128,93 @@ macro_rules! choice {
     };
 }
 pub(crate) use choice;
+
+choice!(DROP_PARAMS: DropParams {
+    "hints" => DropParams::Hints,
+    "all" => DropParams::All,
+    "none" => DropParams::None,
+});
+
+pub(crate) const FORMATS: Kind<Vec<Format>> = Kind {
+    name: "list of formats",
+    shape: Shape::List,
+    read: read_formats,
+};
+
+pub(crate) const OPTIONAL_ENV_NAME: Kind<Option<String>> =
+    optional("name", |text| some(text, read_env_name));
+
+pub(crate) const ENV_NAMES: Kind<Vec<String>> = Kind {
+    name: "list of names",
+    shape: Shape::List,
+    read: |text| {
+        if text == NONE {
+            return Ok(Vec::new());
+        }
+        items(text).map(read_env_name).collect()
+    },
+};
+
+/// A part of a host's name, so that it cannot lead to another one.
+pub(crate) const OPTIONAL_PLACE: Kind<Option<String>> = optional("name", |text| {
+    some(text, |text| {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if text.is_empty() || text.len() > 63 || !text.bytes().all(is_plain) {
+            return Err(format!(
+                "{} is not a name of a-z, 0-9 and `-`",
+                quoted(text)
+            ));
+        }
+        Ok(text.to_owned())
+    })
+});
+
+pub(crate) const API_VERSION: Kind<String> = one("`v1` or a date", |text| {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if text.is_empty() || text.len() > 32 || !text.bytes().all(is_plain) {
+        return Err(format!(
+            "{} is not a version; write v1 or a date, such as 2024-10-21 or 2025-04-01-preview",
+            quoted(text)
+        ));
+    }
+    Ok(text.to_owned())
+});
+
+/// The parts of a list.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
+
+/// Formats by their names, each once.
+pub(crate) fn read_formats(text: &str) -> Result<Vec<Format>, String> {
+    let mut formats = Vec::new();
+    for item in items(text) {
+        let format = item.parse::<Format>().map_err(|_| {
+            let known = Format::ALL.map(Format::as_str).join("`, `");
+            format!("{} is no format; the formats are `{known}`", quoted(item))
+        })?;
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    Ok(formats)
+}
+
+/// The name of an environment variable.
+pub(crate) fn read_env_name(name: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !begins_well || name.len() > 128 || !name.chars().all(is_plain) {
+        // Not quoted: what is no name may be the key itself.
+        return Err(
+            "is not the name of an environment variable; write the name, not the key".into(),
+        );
+    }
+    Ok(name.to_owned())
+}
 
 fn some<T>(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if text == NONE {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::environment::{Environment, read_secret_file};
-use crate::kinds::{COUNT, OPTIONAL_PATH, OPTIONAL_TEXT};
+use crate::file::read_section;
+use crate::kinds::{COUNT, OPTIONAL_PATH, OPTIONAL_TEXT, read_env_name};
 use crate::provider::OperatorKey;
-use crate::provider_draft::read_section;
 use crate::report::{Place, Report, quoted};
 use crate::secret::Secret;
 use crate::section::section;
@@ -40,15 +40,7 @@ section! {
 impl KeySource {
     /// The environment variable `name`.
     pub fn env(name: &str, weight: u32) -> Result<Self, String> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !begins_well || name.len() > 128 || !name.chars().all(is_plain) {
-            // Not quoted: what is no name may be the key itself.
-            return Err(
-                "is not the name of an environment variable; write the name, not the key".into(),
-            );
-        }
-        let origin = Origin::Env(name.to_owned());
+        let origin = Origin::Env(read_env_name(name)?);
         Ok(Self { origin, weight })
     }
 

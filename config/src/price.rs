@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use weir_wire::usage::Unit;
+
 /// Prices of models by provider.
 #[derive(Clone, Debug, Default)]
 pub struct PriceTable {
@@ -87,6 +89,12 @@ impl Price {
                 output,
                 reasoning: output,
                 audio_output: output,
+                image_output: output,
+                is_per_token: true,
+                images: None,
+                seconds: None,
+                characters: None,
+                searches: None,
             },
             long_context: None,
             context_tokens: None,
@@ -95,8 +103,8 @@ impl Price {
         }
     }
 
-    /// The rate of `unit` in an ordinary request, in nano-dollars per million units.
-    pub fn per_million(&self, unit: &str) -> i64 {
+    /// The rate of `unit` in an ordinary request, in nano-dollars per million units; none where it has no price.
+    pub fn per_million(&self, unit: Unit) -> Option<i64> {
         self.rates.per_million(unit)
     }
 
@@ -130,40 +138,49 @@ pub struct Rates {
     pub reasoning: i64,
     /// Tokens of audio in the answer; as `output` where not given.
     pub audio_output: i64,
+    /// Tokens of images in the answer; as `output` where not given.
+    pub image_output: i64,
+    /// Whether tokens have a price at all. Where not, all rates above are 0 and mean nothing.
+    pub is_per_token: bool,
+    /// Images, where they are not paid by their tokens.
+    pub images: Option<i64>,
+    /// Seconds of audio or video.
+    pub seconds: Option<i64>,
+    /// Characters spoken.
+    pub characters: Option<i64>,
+    /// Searches.
+    pub searches: Option<i64>,
 }
 
 impl Rates {
-    /// The rate of `unit`, by its name in usage rows. A unit this table has never heard of costs as much as the dearest
-    /// known one, so that it is not given away.
-    pub fn per_million(&self, unit: &str) -> i64 {
-        match unit {
-            "input" => self.input,
-            "cache_read" => self.cache_read,
-            "cache_write_5m" => self.cache_write_5m,
-            "cache_write_1h" => self.cache_write_1h,
-            "audio_input" => self.audio_input,
-            "image_input" => self.image_input,
-            "output" => self.output,
-            "reasoning" => self.reasoning,
-            "audio_output" => self.audio_output,
-            _ => self.dearest(),
-        }
-    }
+    /// The rates of what is free.
+    pub(crate) const FREE: Self = Self {
+        images: Some(0),
+        seconds: Some(0),
+        characters: Some(0),
+        searches: Some(0),
+        ..Price::flat(0, 0).rates
+    };
 
-    fn dearest(&self) -> i64 {
-        [
-            self.input,
-            self.cache_read,
-            self.cache_write_5m,
-            self.cache_write_1h,
-            self.audio_input,
-            self.image_input,
-            self.output,
-            self.reasoning,
-            self.audio_output,
-        ]
-        .into_iter()
-        .fold(0, i64::max)
+    /// The rate of `unit`; none where it has no price, which must be told and never taken for free.
+    pub fn per_million(&self, unit: Unit) -> Option<i64> {
+        let of_tokens = match unit {
+            Unit::Input => self.input,
+            Unit::CacheRead => self.cache_read,
+            Unit::CacheWrite5m => self.cache_write_5m,
+            Unit::CacheWrite1h => self.cache_write_1h,
+            Unit::AudioInput => self.audio_input,
+            Unit::ImageInput => self.image_input,
+            Unit::Output => self.output,
+            Unit::Reasoning => self.reasoning,
+            Unit::AudioOutput => self.audio_output,
+            Unit::ImageOutput => self.image_output,
+            Unit::Images => return self.images,
+            Unit::Seconds => return self.seconds,
+            Unit::Characters => return self.characters,
+            Unit::Searches => return self.searches,
+        };
+        self.is_per_token.then_some(of_tokens)
     }
 }
 
@@ -186,7 +203,7 @@ mod tests {
         let input = |model| {
             table
                 .find("p", model)
-                .map(|price| price.per_million("input"))
+                .and_then(|price| price.per_million(Unit::Input))
         };
         assert_eq!(input("z"), Some(1));
         assert_eq!(input("a-z"), Some(2));
@@ -201,8 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_unit_is_not_given_away() {
-        assert_eq!(Price::flat(7, 3).per_million("holograms"), 7);
+    fn what_has_no_price_is_told_and_not_given_away() {
+        let of_tokens = Price::flat(7, 3);
+        assert_eq!(of_tokens.per_million(Unit::ImageOutput), Some(3));
+        assert_eq!(of_tokens.per_million(Unit::Images), None);
+        let of_images = Rates {
+            images: Some(9),
+            ..Rates::default()
+        };
+        assert_eq!(of_images.per_million(Unit::Images), Some(9));
+        assert_eq!(of_images.per_million(Unit::Output), None);
+        for unit in Unit::ALL {
+            assert_eq!(Rates::FREE.per_million(unit), Some(0));
+        }
     }
 
     #[test]

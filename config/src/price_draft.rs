@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::draft::Reading;
-use crate::file::{entries, text_of};
+use crate::file::{entries, read_one, read_section, text_of};
 use crate::kinds::{FLAG, OPTIONAL_PRICE, OPTIONAL_TOKENS};
+use crate::model_pattern::ModelPattern;
 use crate::price::{LongContext, Price, PriceTable, Rates};
-use crate::provider::ModelPattern;
-use crate::provider_draft::{read_one, read_section};
 use crate::report::{Place, Report, quoted};
 use crate::section::{Row, Shape, section};
 use crate::yaml::{Entry, Node};
@@ -23,7 +22,7 @@ section! {
     /// A model's entry: US dollars per million units, and the model's bounds.
     #[derive(Clone, Debug)]
     pub(crate) struct PriceValues {
-        /// Tokens of the prompt that came from no cache. Required, unless the model is free.
+        /// Tokens of the prompt that came from no cache. Required with `output`, unless the model is free or paid by one of the `per_` keys.
         input: Option<i64> = "none" as OPTIONAL_PRICE,
         /// Tokens read from the provider's cache; as `input` where not given.
         cache_read: Option<i64> = "none" as OPTIONAL_PRICE,
@@ -35,12 +34,22 @@ section! {
         audio_input: Option<i64> = "none" as OPTIONAL_PRICE,
         /// Tokens of images in the prompt; as `input` where not given.
         image_input: Option<i64> = "none" as OPTIONAL_PRICE,
-        /// Tokens of the answer. Required, unless the model is free; `0` for embeddings.
+        /// Tokens of the answer. Required with `input`; `0` for embeddings.
         output: Option<i64> = "none" as OPTIONAL_PRICE,
         /// Tokens of reasoning; as `output` where not given.
         reasoning: Option<i64> = "none" as OPTIONAL_PRICE,
         /// Tokens of audio in the answer; as `output` where not given.
         audio_output: Option<i64> = "none" as OPTIONAL_PRICE,
+        /// Tokens of images in the answer; as `output` where not given.
+        image_output: Option<i64> = "none" as OPTIONAL_PRICE,
+        /// Dollars for one image, where images are not paid by their tokens.
+        per_image: Option<i64> = "none" as OPTIONAL_PRICE,
+        /// Dollars for one second of audio.
+        per_second: Option<i64> = "none" as OPTIONAL_PRICE,
+        /// Dollars for a million characters spoken.
+        per_million_characters: Option<i64> = "none" as OPTIONAL_PRICE,
+        /// Dollars for a thousand searches, such as a rerank of up to 100 documents.
+        per_thousand_searches: Option<i64> = "none" as OPTIONAL_PRICE,
         /// Tokens of prompt and answer together.
         context_tokens: Option<u64> = "none" as OPTIONAL_TOKENS,
         /// Tokens of the longest answer.
@@ -203,54 +212,104 @@ impl ModelDraft {
         };
         if values.free {
             return Some(Price {
+                rates: Rates::FREE,
                 free: true,
                 ..bounds
             });
         }
         let place = self.place.unwrap_or_else(Place::built_in);
-        let (Some(input), Some(output)) = (values.input, values.output) else {
-            report.error(
-                &place,
-                format!("`{path}` needs `input` and `output` (`output: 0` for embeddings), or `free: true`"),
-            );
-            return None;
+        let is_paid_otherwise = values.others().iter().any(|(_, price, _)| price.is_some());
+        let tokens = match (values.input, values.output) {
+            (Some(input), Some(output)) => Some((input, output)),
+            (None, None) if is_paid_otherwise => None,
+            _ => {
+                let message = format!(
+                    "`{path}` needs `input` and `output` (`output: 0` for embeddings), or one of the `per_` keys, \
+                     or `free: true`"
+                );
+                report.error(&place, message);
+                return None;
+            }
+        };
+        let rates = match rates(tokens, values) {
+            Ok(rates) => rates,
+            Err(key) => {
+                report.error(&place, format!("`{path}.{key}` is too large for a price"));
+                return None;
+            }
         };
         let long = self.long_context.as_ref();
-        let long_context = long.map(|long| long.finish(input, output, values));
+        let long_context = long.map(|long| long.finish(rates, values));
         if long_context == Some(None) {
             let message = format!("`{path}.{LONG_CONTEXT}` needs `above_input_tokens`");
             report.error(&place, message);
         }
         Some(Price {
-            rates: rates(input, output, values),
+            rates,
             long_context: long_context.flatten(),
             ..bounds
         })
     }
 }
 
+impl PriceValues {
+    /// What is not paid by tokens: its key, its price, and how many of that price's units make a million.
+    fn others(&self) -> [(&'static str, Option<i64>, i64); 4] {
+        [
+            ("per_image", self.per_image, 1_000_000),
+            ("per_second", self.per_second, 1_000_000),
+            ("per_million_characters", self.per_million_characters, 1),
+            ("per_thousand_searches", self.per_thousand_searches, 1_000),
+        ]
+    }
+}
+
 impl LongContextValues {
     /// The rates of a long prompt: its own, else those of an ordinary one. `None` without a bound.
-    fn finish(&self, input: i64, output: i64, ordinary: &PriceValues) -> Option<LongContext> {
+    fn finish(&self, ordinary: Rates, values: &PriceValues) -> Option<LongContext> {
         let values = PriceValues {
-            cache_read: self.cache_read.or(ordinary.cache_read),
-            cache_write_5m: self.cache_write_5m.or(ordinary.cache_write_5m),
-            cache_write_1h: self.cache_write_1h.or(ordinary.cache_write_1h),
-            ..ordinary.clone()
+            cache_read: self.cache_read.or(values.cache_read),
+            cache_write_5m: self.cache_write_5m.or(values.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.or(values.cache_write_1h),
+            ..values.clone()
         };
+        let input = self.input.unwrap_or(ordinary.input);
+        let output = self.output.unwrap_or(ordinary.output);
         Some(LongContext {
             above_input_tokens: self.above_input_tokens?,
-            rates: rates(
-                self.input.unwrap_or(input),
-                self.output.unwrap_or(output),
-                &values,
-            ),
+            rates: Rates {
+                images: ordinary.images,
+                seconds: ordinary.seconds,
+                characters: ordinary.characters,
+                searches: ordinary.searches,
+                ..token_rates(input, output, &values)
+            },
         })
     }
 }
 
-/// All rates; what is not given costs what it is a part of.
-fn rates(input: i64, output: i64, values: &PriceValues) -> Rates {
+/// All rates; the key of one that is too large for a million of it to be counted.
+fn rates(tokens: Option<(i64, i64)>, values: &PriceValues) -> Result<Rates, &'static str> {
+    let mut others = [None; 4];
+    for (rate, (key, price, units)) in others.iter_mut().zip(values.others()) {
+        *rate = match price {
+            Some(price) => Some(price.checked_mul(units).ok_or(key)?),
+            None => None,
+        };
+    }
+    let [images, seconds, characters, searches] = others;
+    let of_tokens = tokens.map(|(input, output)| token_rates(input, output, values));
+    Ok(Rates {
+        images,
+        seconds,
+        characters,
+        searches,
+        ..of_tokens.unwrap_or_default()
+    })
+}
+
+/// The rates of tokens; what is not given costs what it is a part of.
+fn token_rates(input: i64, output: i64, values: &PriceValues) -> Rates {
     let cache_write_5m = values.cache_write_5m.unwrap_or(input);
     Rates {
         input,
@@ -262,5 +321,8 @@ fn rates(input: i64, output: i64, values: &PriceValues) -> Rates {
         output,
         reasoning: values.reasoning.unwrap_or(output),
         audio_output: values.audio_output.unwrap_or(output),
+        image_output: values.image_output.unwrap_or(output),
+        is_per_token: true,
+        ..Rates::default()
     }
 }

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use weir_wire::format::Format;
+use weir_wire::loss::DropParams;
+
 use crate::base_url::BaseUrl;
-use crate::kinds::{FLAG, choice};
+use crate::endpoints::{EmbeddingsApi, Endpoints, Quirks};
+use crate::kinds::choice;
+use crate::model_options::ModelOptions;
+use crate::model_pattern::ModelPattern;
+use crate::path::{Layout, Paths};
 use crate::secret::Secret;
-use crate::section::section;
 use crate::settings::Timeouts;
+use crate::url_template::UrlTemplate;
 
 /// A provider as the rest of Weir uses it.
 pub struct Provider {
@@ -14,8 +21,16 @@ pub struct Provider {
     pub name: String,
     /// Where it is reached. The demo provider, which is never reached over a network, has `http://demo.invalid`.
     pub base_url: BaseUrl,
+    /// The preset of its paths.
+    pub layout: Layout,
+    /// The region that is addressed, where its address or its signatures name one.
+    pub region: Option<String>,
+    /// The project that is addressed, where its address names one.
+    pub project: Option<String>,
     /// How a key is sent.
     pub auth: Auth,
+    /// The formats its API offers, those first that were written first. See [`Provider::formats_for`] for one model.
+    pub formats: Vec<Format>,
     /// The operator's keys; may be empty, as users may bring their own.
     pub keys: Vec<OperatorKey>,
     /// The models it is known for. Any other is still reached as `provider/model`.
@@ -32,6 +47,11 @@ pub struct Provider {
     pub endpoints: Endpoints,
     /// Whether it needs no key (`auth: none`).
     pub local: bool,
+    pub(crate) drop_params: DropParams,
+    pub(crate) model_options: ModelOptions,
+    pub(crate) paths: Paths,
+    /// Its address before the placeholders were filled; none for the demo.
+    pub(crate) template: Option<UrlTemplate>,
 }
 
 impl Provider {
@@ -44,6 +64,62 @@ impl Provider {
     pub fn listed_models(&self) -> impl Iterator<Item = &str> {
         self.models.iter().filter_map(ModelPattern::exact)
     }
+
+    /// The formats in which it serves `model`: the model's own, else all of the provider's.
+    pub fn formats_for(&self, model: &str) -> Vec<Format> {
+        let own = self
+            .model_options
+            .find(model, |options| options.formats.as_ref());
+        own.unwrap_or(&self.formats).clone()
+    }
+
+    /// What may be left out of a request to `model` that cannot be carried whole.
+    pub fn drop_params(&self, model: &str) -> DropParams {
+        let own = self
+            .model_options
+            .find(model, |options| options.drop_params);
+        own.unwrap_or(self.drop_params)
+    }
+
+    /// The most tokens `model` can answer with, as far as the configuration of the provider says so. A price may too.
+    pub fn max_output_tokens(&self, model: &str) -> Option<u64> {
+        self.model_options
+            .find(model, |options| options.max_output_tokens)
+    }
+
+    /// How it takes embeddings of `model`.
+    pub fn embeddings_api(&self, model: &str) -> EmbeddingsApi {
+        let own = self
+            .model_options
+            .find(model, |options| options.embeddings_api);
+        own.unwrap_or(self.quirks.embeddings_api)
+    }
+
+    /// The path (and query) of one of its operations, below its address; the names are those of the setting `paths`.
+    /// A model's name is encoded so that it cannot leave its segment.
+    pub fn path(&self, name: &str, model: &str) -> String {
+        self.path_at(&self.base_url, name, model)
+    }
+
+    /// As [`Provider::path`], below another address, as a key may bring one.
+    pub fn path_at(&self, base_url: &BaseUrl, name: &str, model: &str) -> String {
+        self.paths.path(&base_url.path, name, model)
+    }
+
+    /// The address with another region or project in the operator's own URL, for a key that belongs there; none where
+    /// that changes nothing, or the names could lead elsewhere.
+    pub fn address_in(&self, region: Option<&str>, project: Option<&str>) -> Option<BaseUrl> {
+        let is_name = |name: &&str| (crate::kinds::OPTIONAL_PLACE.read)(name).is_ok();
+        let region = region.filter(is_name).or(self.region.as_deref());
+        let project = project.filter(is_name).or(self.project.as_deref());
+        let mut url = self
+            .template
+            .as_ref()?
+            .fill(self.layout, region, project)
+            .ok()?;
+        url.unix_socket.clone_from(&self.base_url.unix_socket);
+        (url != self.base_url).then_some(url)
+    }
 }
 
 /// How a key is sent to a provider.
@@ -55,6 +131,14 @@ pub enum Auth {
     ApiKey,
     /// `x-api-key: <key>`, as Anthropic does.
     XApiKey,
+    /// `x-goog-api-key: <key>`, as the Gemini API does.
+    XGoogApiKey,
+    /// Amazon's: a signature (SigV4) by an access key, or a Bedrock API key as `Authorization: Bearer`.
+    Aws,
+    /// Google Cloud's: a token that a service account gets, as `Authorization: Bearer`; or an API key.
+    Google,
+    /// Azure's: `api-key`, or a token of Microsoft Entra as `Authorization: Bearer`.
+    Azure,
     /// Not at all.
     None,
 }
@@ -63,13 +147,17 @@ choice!(AUTH: Auth {
     "bearer" => Auth::Bearer,
     "api-key" => Auth::ApiKey,
     "x-api-key" => Auth::XApiKey,
+    "x-goog-api-key" => Auth::XGoogApiKey,
+    "aws" => Auth::Aws,
+    "google" => Auth::Google,
+    "azure" => Auth::Azure,
     "none" => Auth::None,
 });
 
 /// What answers for a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
-    /// A server that speaks OpenAI's API.
+    /// A server, in whatever formats it speaks.
     Openai,
     /// Weir itself, offline.
     Demo,
@@ -88,89 +176,4 @@ pub struct OperatorKey {
     pub secret: Secret,
     /// Its share of the requests among the provider's keys; at least 1.
     pub weight: u32,
-}
-
-/// A model's name, or the beginning of one followed by `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelPattern(String);
-
-impl ModelPattern {
-    /// Reads a pattern.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let stem = text.strip_suffix('*').unwrap_or(text);
-        if text.is_empty() || stem.contains('*') || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(format!(
-                "{} is not a model; write its name, or the beginning of one and `*`",
-                crate::report::quoted(text)
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// Whether `model` is meant.
-    pub fn matches(&self, model: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(beginning) => model.starts_with(beginning),
-            None => self.0 == model,
-        }
-    }
-
-    /// The name, where the pattern is one in full.
-    pub fn exact(&self) -> Option<&str> {
-        (!self.0.ends_with('*')).then_some(self.0.as_str())
-    }
-
-    /// The pattern as written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-section! {
-    /// Where a provider departs from OpenAI's API.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct Quirks {
-        /// Whether it takes `stream_options`, by which a stream is asked for its usage.
-        stream_options: bool = "true" as FLAG,
-        /// The name by which it knows the output limit; `any` leaves what the client wrote.
-        max_tokens_field: Option<&'static str> = "any" as MAX_TOKENS_FIELD,
-    }
-}
-
-choice!(MAX_TOKENS_FIELD: Option<&'static str> {
-    "any" => None,
-    "max_tokens" => Some("max_tokens"),
-    "max_completion_tokens" => Some("max_completion_tokens"),
-});
-
-section! {
-    /// The operations a provider serves.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct Endpoints {
-        /// Whether it serves `/chat/completions`.
-        chat: bool = "true" as FLAG,
-        /// Whether it serves `/completions`.
-        completions: bool = "true" as FLAG,
-        /// Whether it serves `/embeddings`.
-        embeddings: bool = "true" as FLAG,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_is_a_name_or_a_beginning() {
-        let pattern = ModelPattern::parse("gpt-*").unwrap();
-        assert!(pattern.matches("gpt-4o") && pattern.matches("gpt-"));
-        assert!(!pattern.matches("o3") && pattern.exact().is_none());
-        let exact = ModelPattern::parse("o3").unwrap();
-        assert!(exact.matches("o3") && !exact.matches("o3-mini"));
-        assert!(ModelPattern::parse("*").unwrap().matches("anything"));
-        assert_eq!(
-            ModelPattern::parse("gpt-*-mini").unwrap_err(),
-            "`gpt-*-mini` is not a model; write its name, or the beginning of one and `*`"
-        );
-    }
 }

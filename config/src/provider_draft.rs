@@ -1,48 +1,75 @@
-//! The `providers` section: YAML -> drafts, and drafts -> providers.
+//! The `providers` section: YAML -> drafts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::base_url::BaseUrl;
+use weir_wire::format::Format;
+use weir_wire::loss::DropParams;
+
 use crate::draft::Reading;
-use crate::environment::Environment;
-use crate::file::{entries, row, text_of};
+use crate::endpoints::{Endpoints, Quirks};
+use crate::file::{entries, read_one, read_section, row, text_of, texts};
 use crate::header;
-use crate::kinds::{FLAG, OPTIONAL_PATH};
-use crate::operator_key::{self, KeySource};
-use crate::provider::{
-    AUTH, Auth, Endpoints, ModelPattern, PROVIDER_KIND, Provider, ProviderKind, Quirks,
+use crate::kinds::{
+    API_VERSION, DROP_PARAMS, ENV_NAMES, FORMATS, OPTIONAL_ENV_NAME, OPTIONAL_PATH, OPTIONAL_PLACE,
+    choice,
 };
+use crate::model_options::{self, ModelOptionDrafts};
+use crate::model_pattern::ModelPattern;
+use crate::operator_key::{self, KeySource};
+use crate::path::{self, LAYOUT, Layout};
+use crate::provider::{AUTH, Auth, PROVIDER_KIND, ProviderKind};
 use crate::report::{Place, Report, quoted};
-use crate::section::{Kind, Row, Section, Shape, section};
+use crate::section::{Row, Section, Shape, section};
 use crate::settings::Timeouts;
+use crate::url_template::{OPTIONAL_URL, UrlTemplate};
 use crate::yaml::{Entry, Node, Value};
 
 section! {
     /// The settings of a provider that are single values.
     #[derive(Clone, Debug)]
     pub(crate) struct ProviderValues {
-        /// Address of the API, up to what precedes `/chat/completions`. Required, except for the demo.
-        base_url: Option<BaseUrl> = "none" as OPTIONAL_URL,
+        /// Address of the API, up to what precedes `/chat/completions`; `{region}` and `{project}` stand for those settings. Required, except for the demo.
+        base_url: Option<UrlTemplate> = "none" as OPTIONAL_URL,
+        /// Environment variable with the address, where `base_url` is not given.
+        base_url_env: Option<String> = "none" as OPTIONAL_ENV_NAME,
         /// Unix socket to connect to instead of the address's host.
         unix_socket: Option<PathBuf> = "none" as OPTIONAL_PATH,
-        /// How the key is sent: `Authorization: Bearer`, `api-key`, `x-api-key`, or not at all, which needs no key.
+        /// Region of a cloud, for the address and for signatures.
+        region: Option<String> = "none" as OPTIONAL_PLACE,
+        /// Environment variables with the region, where `region` is not given; the first that is set counts.
+        region_env: Vec<String> = "none" as ENV_NAMES,
+        /// Project of a cloud, for the address.
+        project: Option<String> = "none" as OPTIONAL_PLACE,
+        /// Environment variables with the project, where `project` is not given; the first that is set counts.
+        project_env: Vec<String> = "none" as ENV_NAMES,
+        /// Preset of the API's paths; `paths` changes single ones.
+        layout: Layout = "plain" as LAYOUT,
+        /// Azure's version: `v1`, with the model in the body, or a date, with the deployment in the path.
+        api_version: String = "v1" as API_VERSION,
+        /// How the key is sent: `Authorization: Bearer`, `api-key`, `x-api-key`, `x-goog-api-key`, the clouds' own ways, or not at all, which needs no key.
         auth: Auth = "bearer" as AUTH,
-        /// `openai` is a server that speaks OpenAI's API; `demo` is answered by Weir itself, offline.
+        /// `openai` is a server, in whatever formats it speaks; `demo` is answered by Weir itself, offline.
         kind: ProviderKind = "openai" as PROVIDER_KIND,
-        /// `false` takes the provider away, as if it were not configured.
-        enabled: bool = "true" as FLAG,
+        /// The formats its API offers: `chat`, `completions`, `responses`, `anthropic`, `gemini`, `bedrock`, `ollama`, `cohere`. A client's own is used where it is among them.
+        formats: Vec<Format> = "chat, completions" as FORMATS,
+        /// What may be left out of a request that its format cannot carry: `hints`, which change no meaning, `all`, or `none`, so that it is refused.
+        drop_params: DropParams = "hints" as DROP_PARAMS,
+        /// `false` takes the provider away, as if it were not configured; `auto` does where its address is not known in full.
+        enabled: Enabled = "true" as ENABLED,
     }
 }
 
-const OPTIONAL_URL: Kind<Option<BaseUrl>> = Kind {
-    name: "URL",
-    shape: Shape::Optional,
-    read: |text| match text {
-        crate::kinds::NONE => Ok(None),
-        _ => BaseUrl::parse(text).map(Some),
-    },
-};
+/// Whether a provider is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Enabled {
+    Yes,
+    No,
+    /// Where its address is known.
+    Auto,
+}
+
+choice!(ENABLED: Enabled { "true" => Enabled::Yes, "false" => Enabled::No, "auto" => Enabled::Auto });
 
 /// The settings of a provider that are more than single values.
 pub(crate) const COLLECTIONS: &[Row] = &[
@@ -66,6 +93,20 @@ pub(crate) const COLLECTIONS: &[Row] = &[
         shape: Shape::List,
         default: "none",
         doc: " Models it is known for, each a name or the beginning of one and `*`. Any other is reached as `provider/model`.",
+    },
+    Row {
+        name: "model_options",
+        kind: "map",
+        shape: Shape::One,
+        default: "none",
+        doc: " What is different about some models, by their name with `*` for anything; see below.",
+    },
+    Row {
+        name: "paths",
+        kind: "map",
+        shape: Shape::One,
+        default: "none",
+        doc: " Paths below the address that differ from those of the `layout`; see below.",
     },
     Row {
         name: "headers",
@@ -103,15 +144,17 @@ pub(crate) struct ProviderDraft {
     pub values: ProviderValues,
     pub keys: Vec<(KeySource, Place)>,
     pub models: Vec<ModelPattern>,
-    headers: BTreeMap<String, String>,
-    quirks: Quirks,
-    endpoints: Endpoints,
+    pub model_options: ModelOptionDrafts,
+    pub paths: BTreeMap<&'static str, String>,
+    pub headers: BTreeMap<String, String>,
+    pub quirks: Quirks,
+    pub endpoints: Endpoints,
     /// Timeouts of its own as text: what they differ from is known only when every source has been read.
-    timeouts: BTreeMap<&'static str, (String, Place)>,
+    pub timeouts: BTreeMap<&'static str, (String, Place)>,
     /// Where the provider was mentioned last.
-    place: Option<Place>,
+    pub place: Option<Place>,
     /// Whether an error was told already, so that none follows from it.
-    is_wrong: bool,
+    pub is_wrong: bool,
 }
 
 /// Reads a `providers` section over what the draft holds.
@@ -167,6 +210,11 @@ impl ProviderDraft {
                 "headers" => {
                     self.headers = header::read(&entry.node, &path, file, report);
                 }
+                "model_options" => {
+                    let drafts = &mut self.model_options;
+                    model_options::read(&entry.node, &path, file, report, drafts);
+                }
+                "paths" => self.read_paths(&entry.node, &path, file, report),
                 "timeouts" => self.read_timeouts(&entry.node, &path, file, report),
                 "quirks" => read_section(&mut self.quirks, &entry.node, &path, file, report),
                 "endpoints" => read_section(&mut self.endpoints, &entry.node, &path, file, report),
@@ -217,155 +265,23 @@ impl ProviderDraft {
         }
     }
 
-    /// Where the provider was mentioned last.
-    pub fn place(&self) -> Place {
-        self.place.clone().unwrap_or_else(Place::built_in)
-    }
-
-    /// The finished provider; `None` where it is disabled.
-    pub fn finish(
-        self,
-        name: &str,
-        shared_timeouts: &Timeouts,
-        environment: &Environment<'_>,
-        report: &mut Report,
-    ) -> Option<Provider> {
-        if !self.values.enabled {
-            return None;
-        }
-        let place = self.place();
-        let timeouts = self.own_timeouts(name, shared_timeouts, report);
-        let is_without = self.values.base_url.is_none();
-        if is_without && self.values.kind == ProviderKind::Openai && !self.is_wrong {
-            report.error(&place, format!("`providers.{name}` needs a `base_url`"));
-        }
-        let base_url = self.values.base_url.unwrap_or_else(nowhere);
-        let is_keyless = self.values.auth == Auth::None;
-        if let (true, Some((_, place))) = (is_keyless, self.keys.first()) {
-            report.error(
-                place,
-                format!(
-                    "`providers.{name}` has a key but `auth: none`; set `auth: bearer` to send it"
-                ),
-            );
-        }
-        Some(Provider {
-            name: name.to_owned(),
-            base_url: BaseUrl {
-                unix_socket: self.values.unix_socket,
-                ..base_url
-            },
-            auth: self.values.auth,
-            keys: operator_key::resolve(&self.keys, name, environment, report),
-            models: self.models,
-            quirks: self.quirks,
-            timeouts,
-            headers: self.headers,
-            kind: self.values.kind,
-            endpoints: self.endpoints,
-            local: is_keyless,
-        })
-    }
-
-    fn own_timeouts(&self, name: &str, shared: &Timeouts, report: &mut Report) -> Timeouts {
-        let mut timeouts = shared.clone();
-        for (key, (text, place)) in &self.timeouts {
-            if let Err(why) = timeouts.set(key, text) {
-                report.error(place, format!("`providers.{name}.timeouts.{key}`: {why}"));
+    fn read_paths(&mut self, node: &Node, path: &str, file: &Place, report: &mut Report) {
+        for entry in entries(node, path, file, report) {
+            let place = file.at(entry.line);
+            let path = format!("{path}.{}", entry.key);
+            let Some(name) = path::known(&entry.key) else {
+                let known = path::PLAIN.iter().map(|(name, _)| *name);
+                let message = format!("`{path}` is not a setting");
+                report.unknown(&place, message, &entry.key, known);
+                continue;
+            };
+            let text = text_of(&entry.node, Shape::One);
+            match text.and_then(|text| path::check(name, &text).map(|()| text)) {
+                Ok(text) => {
+                    self.paths.insert(name, text);
+                }
+                Err(why) => report.error(&place, format!("`{path}`: {why}")),
             }
         }
-        if let Some((_, place)) = self.timeouts.values().next_back()
-            && timeouts.total_ms < timeouts.connect_ms
-        {
-            let message = format!(
-                "`providers.{name}.timeouts`: `total_ms` ({}) is less than `connect_ms` ({})",
-                timeouts.total_ms, timeouts.connect_ms
-            );
-            report.error(place, message);
-        }
-        timeouts
     }
-}
-
-/// Stands where a URL must stand and none is needed, as for the demo; `.invalid` never resolves (RFC 6761).
-fn nowhere() -> BaseUrl {
-    BaseUrl {
-        tls: false,
-        host: "demo.invalid".into(),
-        port: 80,
-        path: String::new(),
-        unix_socket: None,
-    }
-}
-
-/// Reads a map of single values into a section.
-pub(crate) fn read_section<S: Section>(
-    section: &mut S,
-    node: &Node,
-    path: &str,
-    file: &Place,
-    report: &mut Report,
-) {
-    for entry in entries(node, path, file, report) {
-        let path = format!("{path}.{}", entry.key);
-        read_one(section, entry, &path, file, report, &[]);
-    }
-}
-
-/// Reads one entry into a section. `others` are keys that are read elsewhere, known here for the hint.
-pub(crate) fn read_one<S: Section>(
-    section: &mut S,
-    entry: &Entry,
-    path: &str,
-    file: &Place,
-    report: &mut Report,
-    others: &[Row],
-) {
-    let place = file.at(entry.line);
-    let Some(row) = row(S::ROWS, &entry.key) else {
-        let known = S::ROWS.iter().chain(others).map(|row| row.name);
-        report.unknown(
-            &place,
-            format!("`{path}` is not a setting"),
-            &entry.key,
-            known,
-        );
-        return;
-    };
-    let outcome = text_of(&entry.node, row.shape).and_then(|text| section.set(row.name, &text));
-    if let Err(why) = outcome {
-        report.error(&place, format!("`{path}`: {why}"));
-    }
-}
-
-/// The texts of a list with their lines; one text stands for a list of itself.
-pub(crate) fn texts<'a>(
-    node: &'a Node,
-    path: &str,
-    file: &Place,
-    report: &mut Report,
-) -> Vec<(&'a str, usize)> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        Value::Scalar(_) => std::slice::from_ref(node),
-        Value::Null => &[],
-        Value::Map(_) => {
-            report.error(
-                &file.at(node.line),
-                format!("`{path}` takes a list, not a map"),
-            );
-            &[]
-        }
-    };
-    let mut found = Vec::with_capacity(items.len());
-    for item in items {
-        match &item.value {
-            Value::Scalar(text) => found.push((text.as_str(), item.line)),
-            _ => report.error(
-                &file.at(item.line),
-                format!("`{path}`: the list holds {}", item.describe()),
-            ),
-        }
-    }
-    found
 }

@@ -3,10 +3,12 @@
 use std::fmt::Write;
 
 use crate::draft::{AREAS, Area};
+use crate::endpoints::{Endpoints, Quirks};
 use crate::environment::{ONLY_HERE, names_of};
+use crate::model_options::ModelOptionValues;
 use crate::operator_key::KeyValues;
+use crate::path;
 use crate::price_draft::{self, PriceValues};
-use crate::provider::{Endpoints, Quirks};
 use crate::provider_draft::{self, ProviderValues};
 use crate::section::{Row, Section};
 
@@ -71,10 +73,20 @@ fn add_providers(text: &mut String) {
     );
     text.push_str("\nAn entry of `keys`:\n\n");
     add_rows(text, KeyValues::ROWS.iter());
+    text.push_str("\nAn entry of `model_options`:\n\n");
+    add_rows(text, ModelOptionValues::ROWS.iter());
     text.push_str("\n`quirks`:\n\n");
     add_rows(text, Quirks::ROWS.iter());
     text.push_str("\n`endpoints`:\n\n");
     add_rows(text, Endpoints::ROWS.iter());
+    add_paths(text);
+}
+
+fn add_paths(text: &mut String) {
+    text.push_str(PATHS);
+    for (name, path) in path::PLAIN {
+        add(text, format_args!("| `{name}` | `{path}` |\n"));
+    }
 }
 
 fn add_rows<'a>(text: &mut String, rows: impl Iterator<Item = &'a Row>) {
@@ -175,6 +187,14 @@ providers:
 
 These keys are the operator's, to be spent by whom `policy.operator_keys` lets. Users add their own with `weir key set`.
 
+"#;
+
+const PATHS: &str = r#"
+`paths`, each below `base_url`, may have a query, and `{model}` where the model's name stands. These are the `plain` ones;
+`layout` puts those of Azure, Vertex AI, Ollama or Bedrock in their place, and `other` precedes routes without a name here:
+
+| Name | `plain` |
+|---|---|
 "#;
 
 const PRICES: &str = r#"

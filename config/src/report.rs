@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::error::ConfigError;
 
+/// What the names of files that are compiled in begin with.
+const BUILT_IN: &str = "built-in";
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -32,9 +35,14 @@ impl Place {
     /// The values that no source has set.
     pub fn built_in() -> Self {
         Self {
-            file: Arc::from("built-in defaults"),
+            file: Arc::from(format!("{BUILT_IN} defaults")),
             line: None,
         }
+    }
+
+    /// Whether it is in a file that is compiled in.
+    pub fn is_shipped(&self) -> bool {
+        self.file.starts_with(BUILT_IN)
     }
 
     /// A line of the same file.
@@ -42,6 +50,15 @@ impl Place {
         Self {
             file: Arc::clone(&self.file),
             line: Some(line),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}", self.file),
+            None => f.write_str(&self.file),
         }
     }
 }

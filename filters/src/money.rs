@@ -37,11 +37,8 @@ impl Bill {
         let rates = price.map(|price| price.at(usage.input_total()));
         for (unit, quantity) in usage.iter() {
             let before = rounded(self.sum);
-            match rates {
-                Some(rates) => {
-                    let per_million = i128::from(rates.per_million(unit.as_str()));
-                    self.sum += per_million * i128::from(quantity);
-                }
+            match rates.and_then(|rates| rates.per_million(unit)) {
+                Some(per_million) => self.sum += i128::from(per_million) * i128::from(quantity),
                 None => self.unpriced = true,
             }
             self.lines.push(Line {
@@ -63,13 +60,19 @@ impl Bill {
 pub fn hold_nanousd(price: &Price, input_tokens: u64, output_tokens: u64) -> (i64, i64) {
     let rates = price.at(input_tokens);
     let dearest = |units: &[Unit]| {
-        let prices = units.iter().map(|unit| rates.per_million(unit.as_str()));
+        let prices = units.iter().filter_map(|unit| rates.per_million(*unit));
         i128::from(prices.max().unwrap_or(0))
     };
     let input =
         dearest(&[Unit::Input, Unit::CacheWrite5m, Unit::CacheWrite1h]) * i128::from(input_tokens);
     let output = dearest(&[Unit::Output, Unit::Reasoning]) * i128::from(output_tokens);
     (clamp(rounded(input)), clamp(rounded(output)))
+}
+
+/// The cost of some of one unit, for a hold; nothing where it has no price.
+pub fn unit_nanousd(price: &Price, unit: Unit, quantity: u64) -> i64 {
+    let per_million = i128::from(price.per_million(unit).unwrap_or(0));
+    clamp(rounded(per_million * i128::from(quantity)))
 }
 
 fn rounded(sum: i128) -> i128 {
@@ -108,6 +111,30 @@ mod tests {
         bill.add(1, &usage, None);
         assert!(bill.unpriced);
         assert_eq!((bill.lines.len(), bill.total_nanousd()), (1, 0));
+    }
+
+    #[test]
+    fn an_item_without_a_rate_flags_the_bill_and_the_rest_is_charged() {
+        let mut usage = Usage::default();
+        usage.set(Unit::Input, 2_000_000);
+        usage.set(Unit::Images, 3);
+        let mut bill = Bill::default();
+        bill.add(1, &usage, Some(&price(5, 7)));
+        assert!(bill.unpriced);
+        assert_eq!((bill.lines.len(), bill.total_nanousd()), (2, 10));
+    }
+
+    #[test]
+    fn images_seconds_and_searches_have_prices_of_their_own() {
+        let mut price = price(0, 0);
+        price.rates.images = Some(40_000_000 * 1_000_000);
+        assert_eq!(unit_nanousd(&price, Unit::Images, 3), 120_000_000);
+        assert_eq!(unit_nanousd(&price, Unit::Searches, 3), 0);
+        let mut usage = Usage::default();
+        usage.set(Unit::Images, 3);
+        let mut bill = Bill::default();
+        bill.add(1, &usage, Some(&price));
+        assert_eq!((bill.unpriced, bill.total_nanousd()), (false, 120_000_000));
     }
 
     proptest! {

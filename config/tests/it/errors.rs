@@ -180,17 +180,20 @@ fn prices_are_exact_and_whole() {
         errors_in(
             "prices:\n  version: ''\n  demo:\n    a: {input: -1, output: 1}\n    b: {input: 0.0000000001, output: 1}\n    \
              c: {input: 1e-6, output: 1}\n    d: {input: 1}\n    e: {input: 1, output: 1, cost: 2}\n    \
-             f: {input: 1, output: 1, long_context: {input: 2}}\n    g: {input: 1, output: 1, max_output_tokens: 0}\n"
+             f: {input: 1, output: 1, long_context: {input: 2}}\n    g: {input: 1, output: 1, max_output_tokens: 0}\n    \
+             h: {per_image: 9223372036}\n    i: {input: 1, per_image: 1}\n    j: {per_image: 0.04}\n"
         ),
         [
             "weir.yaml:2: `prices.version`: `` is not a version; write a date",
             "weir.yaml:4: `prices.demo.a.input`: `-1` is negative; a price is 0 or more",
             "weir.yaml:5: `prices.demo.b.input`: `0.0000000001` has more than 9 digits after the point",
             "weir.yaml:6: `prices.demo.c.input`: `1e-6` is not a price; write US dollars as a decimal, such as 2.50",
-            "weir.yaml:7: `prices.demo.d` needs `input` and `output` (`output: 0` for embeddings), or `free: true`",
+            "weir.yaml:7: `prices.demo.d` needs `input` and `output` (`output: 0` for embeddings), or one of the `per_` keys, or `free: true`",
             "weir.yaml:8: `prices.demo.e.cost` is not a setting",
             "weir.yaml:9: `prices.demo.f.long_context` needs `above_input_tokens`",
             "weir.yaml:10: `prices.demo.g.max_output_tokens`: must be at least 1",
+            "weir.yaml:11: `prices.demo.h.per_image` is too large for a price",
+            "weir.yaml:12: `prices.demo.i` needs `input` and `output` (`output: 0` for embeddings), or one of the `per_` keys, or `free: true`",
         ]
     );
 }

@@ -1,4 +1,5 @@
 use weir_config::{Auth, ProviderKind};
+use weir_wire::usage::Unit;
 
 use crate::Case;
 
@@ -82,14 +83,28 @@ fn no_listed_model_is_priced_at_nothing_by_accident() {
 #[test]
 fn a_few_prices_are_what_the_vendors_say() {
     let prices = Case::new(&[], &[]).unwrap().load().unwrap().settings.prices;
-    let per_million =
-        |provider, model, unit| prices.find(provider, model).unwrap().per_million(unit);
-    assert_eq!(per_million("openai", "gpt-4o", "input"), 2_500_000_000);
-    assert_eq!(per_million("openai", "gpt-4o", "cache_read"), 1_250_000_000);
-    assert_eq!(per_million("openai", "gpt-4o", "reasoning"), 10_000_000_000);
-    assert_eq!(per_million("openai", "gpt-5-nano", "cache_read"), 5_000_000);
+    let per_million = |provider, model, unit| {
+        prices
+            .find(provider, model)
+            .unwrap()
+            .per_million(unit)
+            .unwrap()
+    };
+    assert_eq!(per_million("openai", "gpt-4o", Unit::Input), 2_500_000_000);
     assert_eq!(
-        per_million("deepseek", "deepseek-flash", "cache_read"),
+        per_million("openai", "gpt-4o", Unit::CacheRead),
+        1_250_000_000
+    );
+    assert_eq!(
+        per_million("openai", "gpt-4o", Unit::Reasoning),
+        10_000_000_000
+    );
+    assert_eq!(
+        per_million("openai", "gpt-5-nano", Unit::CacheRead),
+        5_000_000
+    );
+    assert_eq!(
+        per_million("deepseek", "deepseek-flash", Unit::CacheRead),
         6_000_000
     );
     let astra = prices.find("openai", "gpt-6-astra").unwrap();

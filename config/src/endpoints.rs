@@ -1,0 +1,114 @@
+//! What a provider serves beside conversations, and where it departs from OpenAI's API.
+
+use crate::kinds::{FLAG, OPTIONAL_TEXT, choice};
+use crate::section::section;
+
+section! {
+    /// The operations a provider serves.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Endpoints {
+        /// Whether it serves `/chat/completions`; `false` takes `chat` out of its formats.
+        chat: bool = "true" as FLAG,
+        /// Whether it serves `/completions`; `false` takes `completions` out of its formats.
+        completions: bool = "true" as FLAG,
+        /// Whether it serves `/embeddings`, in its own way (`quirks.embeddings_api`).
+        embeddings: bool = "true" as FLAG,
+        /// Whether it serves `/images/generations`, `/images/edits` and `/images/variations`.
+        images: bool = "false" as FLAG,
+        /// Whether it serves `/audio/speech`.
+        audio_speech: bool = "false" as FLAG,
+        /// Whether it serves `/audio/transcriptions` and `/audio/translations`.
+        audio_transcriptions: bool = "false" as FLAG,
+        /// Whether it serves `/moderations`.
+        moderations: bool = "false" as FLAG,
+        /// Whether it serves `/rerank`, in its own way (`quirks.rerank_api`).
+        rerank: bool = "false" as FLAG,
+        /// Whether it serves `/files`, `/batches`, `/uploads`, `/vector_stores` and OpenAI's other routes.
+        files: bool = "false" as FLAG,
+        /// Whether it serves `/realtime`.
+        realtime: bool = "false" as FLAG,
+    }
+}
+
+section! {
+    /// Where a provider departs from OpenAI's API.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Quirks {
+        /// Whether it takes `stream_options`, by which a stream is asked for its usage.
+        stream_options: bool = "true" as FLAG,
+        /// The name by which it knows the output limit; `any` leaves what the client wrote.
+        max_tokens_field: Option<&'static str> = "any" as MAX_TOKENS_FIELD,
+        /// The member in which it takes thoughts of earlier turns in chat messages; `none` is not at all.
+        reasoning_field: Option<&'static str> = "none" as REASONING_FIELD,
+        /// `anthropic_version` that stands in the body of Anthropic's format instead of the model, as Vertex AI wants it.
+        anthropic_version: Option<String> = "none" as OPTIONAL_TEXT,
+        /// How it takes embeddings.
+        embeddings_api: EmbeddingsApi = "openai" as EMBEDDINGS_API,
+        /// How it takes reranking.
+        rerank_api: RerankApi = "cohere" as RERANK_API,
+    }
+}
+
+choice!(MAX_TOKENS_FIELD: Option<&'static str> {
+    "any" => None,
+    "max_tokens" => Some("max_tokens"),
+    "max_completion_tokens" => Some("max_completion_tokens"),
+});
+
+choice!(REASONING_FIELD: Option<&'static str> {
+    "none" => None,
+    "reasoning_content" => Some("reasoning_content"),
+    "reasoning" => Some("reasoning"),
+});
+
+/// How a provider takes embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddingsApi {
+    /// OpenAI's `/embeddings`.
+    Openai,
+    /// Gemini's `batchEmbedContents`.
+    Gemini,
+    /// Cohere's v2 `/embed`.
+    Cohere,
+    /// Ollama's `/api/embed`.
+    Ollama,
+    /// Amazon's Titan by Bedrock's `invoke`.
+    Titan,
+    /// Cohere's models by Bedrock's `invoke`.
+    BedrockCohere,
+    /// Vertex AI's `predict`.
+    Vertex,
+}
+
+choice!(EMBEDDINGS_API: EmbeddingsApi {
+    "openai" => EmbeddingsApi::Openai,
+    "gemini" => EmbeddingsApi::Gemini,
+    "cohere" => EmbeddingsApi::Cohere,
+    "ollama" => EmbeddingsApi::Ollama,
+    "titan" => EmbeddingsApi::Titan,
+    "bedrock-cohere" => EmbeddingsApi::BedrockCohere,
+    "vertex" => EmbeddingsApi::Vertex,
+});
+
+/// How a provider takes reranking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RerankApi {
+    /// Cohere's v2 `/rerank`.
+    Cohere,
+    /// Jina's `/rerank`.
+    Jina,
+    /// Voyage's `/rerank`.
+    Voyage,
+    /// vLLM's `/rerank`.
+    Vllm,
+    /// Bedrock's `invoke` of a reranking model.
+    Bedrock,
+}
+
+choice!(RERANK_API: RerankApi {
+    "cohere" => RerankApi::Cohere,
+    "jina" => RerankApi::Jina,
+    "voyage" => RerankApi::Voyage,
+    "vllm" => RerankApi::Vllm,
+    "bedrock" => RerankApi::Bedrock,
+});
