@@ -65,7 +65,7 @@ impl Demo {
                 ..
             } => Endpoint::Completions,
             Way::Conversation { .. } => Endpoint::Chat,
-            Way::Plain => Endpoint::Embeddings,
+            Way::Plain | Way::Adapted(_) => Endpoint::Embeddings,
         };
         let Ok(ask) = serde_json::from_slice::<DemoAsk>(body) else {
             return Self::refuse(

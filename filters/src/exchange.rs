@@ -6,9 +6,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use weir_store::EndKind;
 use weir_wire::errors::UpstreamError;
-use weir_wire::loss::Loss;
 use weir_wire::multipart::Splice;
 
+use crate::adapt::Unsaid;
 use crate::answer::{self, Answer};
 use crate::ask::Endpoint;
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
@@ -369,7 +369,7 @@ fn is_stream_type(content_type: &HeaderValue) -> bool {
 }
 
 /// The ask cannot be said to this target: another may take it, and trying again changes nothing.
-fn unfit(target: &Target, loss: &Loss) -> Stop {
+fn unfit(target: &Target, loss: &Unsaid) -> Stop {
     Stop::Failed(Box::new(Failure {
         fault: Fault::Unfit {
             provider: Arc::clone(&target.upstream.name),

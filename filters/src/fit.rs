@@ -9,6 +9,7 @@ use weir_wire::fields::RequestError;
 use weir_wire::loss::Loss;
 use weir_wire::neutral::Request;
 
+use crate::adapt::Unsaid;
 use crate::plan::{Planned, Target};
 use crate::render::{self, Outbound};
 use crate::way::Way;
@@ -36,6 +37,15 @@ pub enum FitError {
     /// No target can be sent all of it.
     #[error(transparent)]
     Loss(#[from] Loss),
+}
+
+impl From<Unsaid> for FitError {
+    fn from(why: Unsaid) -> Self {
+        match why {
+            Unsaid::Request(why) => Self::Request(why),
+            Unsaid::Loss(why) => Self::Loss(why),
+        }
+    }
 }
 
 /// Fits a planned call.
@@ -96,7 +106,7 @@ impl Fit {
         planned: &Planned,
         target: &Target,
         way: Way,
-    ) -> Result<Outbound, Loss> {
+    ) -> Result<Outbound, Unsaid> {
         let mut first = self.first.lock();
         let is_first = first.as_ref().is_some_and(|(number, _)| {
             let fitted = planned.plan.targets.get(*number);
@@ -108,7 +118,7 @@ impl Fit {
         drop(first);
         let request = match &self.request {
             Some(request) => Arc::clone(request),
-            None if way.is_translated() => return Err(unreadable(target)),
+            None if way.is_translated() => return Err(unreadable(target).into()),
             None => Arc::default(),
         };
         render::render(&planned.allowed.ask, target, way, &request)

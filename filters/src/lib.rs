@@ -4,6 +4,7 @@
 //! takes what the step before it made, and only that step can make it, so nothing reaches a provider that was not
 //! identified, admitted, planned and reserved. Everything that reached a provider leaves by one exit, `settle`.
 
+pub mod adapt;
 pub mod admit;
 pub mod allow;
 pub mod answer;
@@ -40,7 +41,6 @@ mod render;
 pub mod reserve;
 pub mod routes;
 mod settle;
-mod shape;
 pub mod sink;
 mod spool;
 pub mod told;

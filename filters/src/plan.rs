@@ -14,7 +14,6 @@ use crate::ask::{Allowed, Endpoint};
 use crate::health::Switch;
 use crate::provider::{KeyOwner, Upstream, UpstreamKey};
 use crate::routes::{Candidate, Routes};
-use crate::shape::Shape as _;
 use crate::way::Way;
 
 /// Targets of one plan; what a configuration names beyond is not tried.

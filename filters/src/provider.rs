@@ -73,7 +73,10 @@ impl UpstreamKey {
             Auth::Bearer => Some((AUTHORIZATION, format!("Bearer {secret}"))),
             Auth::ApiKey => Some((HeaderName::from_static("api-key"), secret.to_owned())),
             Auth::XApiKey => Some((HeaderName::from_static("x-api-key"), secret.to_owned())),
-            Auth::None => None,
+            Auth::XGoogApiKey => {
+                Some((HeaderName::from_static("x-goog-api-key"), secret.to_owned()))
+            }
+            Auth::Aws | Auth::Google | Auth::Azure | Auth::None => None,
         };
         let header = match header {
             Some((name, text)) => {

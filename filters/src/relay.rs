@@ -44,7 +44,7 @@ async fn drain(link: &mut Link) {
 /// The relay for an attempt's stream.
 fn stream_of(outbound: &Outbound) -> Stream {
     let Way::Conversation { client, provider } = outbound.way else {
-        return Stream::Chat(Box::new(ChatStream::new(StreamRules::default())));
+        return Stream::Media(Box::default());
     };
     if client == provider && matches!(client, Format::Chat | Format::Completions) {
         let rules = StreamRules {

@@ -7,15 +7,15 @@ use http::{HeaderValue, Method};
 use weir_wire::body::{self, Edit, ModelEdit};
 use weir_wire::fields::RequestError;
 use weir_wire::format::Format;
-use weir_wire::loss::{DropParams, Loss};
+use weir_wire::loss::{DropParams, Loss, Losses};
 use weir_wire::multipart::Splice;
 use weir_wire::neutral::Request;
 use weir_wire::translate::{self, Context};
 
+use crate::adapt::{Adapted, Unsaid};
 use crate::answer::JSON;
 use crate::ask::Ask;
 use crate::plan::Target;
-use crate::shape::Shape as _;
 use crate::upload::Upload;
 use crate::way::Way;
 
@@ -44,6 +44,8 @@ pub(crate) struct Outbound {
     pub context: Arc<Context>,
     /// What was left out.
     pub dropped: Vec<String>,
+    /// What was asked, where the answer must be adapted.
+    pub adapted: Option<Adapted>,
 }
 
 impl Outbound {
@@ -67,7 +69,7 @@ pub(crate) fn render(
     target: &Target,
     way: Way,
     request: &Arc<Request>,
-) -> Result<Outbound, Loss> {
+) -> Result<Outbound, Unsaid> {
     let provider = target.upstream.provider();
     let endpoint = ask.inbound.endpoint;
     let stream = ask.head.stream;
@@ -96,6 +98,7 @@ pub(crate) fn render(
         strip_usage: false,
         context,
         dropped: Vec::new(),
+        adapted: None,
     };
     match way {
         Way::Conversation { client, provider } if client != provider => {
@@ -103,6 +106,16 @@ pub(crate) fn render(
             let rendered = translate::write_request(provider, request, &rules(target), policy)?;
             outbound.body = Payload::Bytes(rendered.body.into());
             outbound.dropped = rendered.dropped;
+        }
+        Way::Adapted(adapter) => {
+            let format = outbound.format;
+            let mut losses = Losses::new(policy(ask, target), &target.upstream.name, format);
+            let (body, adapted) = adapter.write(ask, target, &mut losses)?;
+            outbound.body = Payload::Bytes(body.into());
+            outbound.adapted = Some(adapted);
+            outbound.dropped = losses.into_dropped();
+            // What is adapted is answered whole.
+            outbound.stream = false;
         }
         _ => match &ask.upload {
             Some(upload) => splice_form(upload, target, &mut outbound)?,
@@ -163,24 +176,29 @@ fn model_edit<'a>(ask: &Ask, target: &'a Target, format: Format) -> ModelEdit<'a
 }
 
 /// The version that stands in the body where the provider takes Anthropic's format without a model in it.
-fn anthropic_version(_target: &Target) -> Option<&str> {
-    None
+fn anthropic_version(target: &Target) -> Option<&str> {
+    let quirks = &target.upstream.provider().quirks;
+    quirks.anthropic_version.as_deref()
 }
 
 /// What may be left out: as the request says, else the model's or the provider's setting.
-fn policy(ask: &Ask, _target: &Target) -> DropParams {
-    ask.inbound.drop_params.unwrap_or_default()
+fn policy(ask: &Ask, target: &Target) -> DropParams {
+    let provider = target.upstream.provider();
+    let configured = || provider.drop_params(&target.model);
+    ask.inbound.drop_params.unwrap_or_else(configured)
 }
 
 fn rules(target: &Target) -> translate::Target<'_> {
-    let quirks = &target.upstream.provider().quirks;
+    let provider = target.upstream.provider();
+    let quirks = &provider.quirks;
+    let of_price = || target.price.as_ref().and_then(|it| it.max_output_tokens);
     translate::Target {
         provider: &target.upstream.name,
         model: &target.model,
-        max_output_tokens: target.price.as_ref().and_then(|it| it.max_output_tokens),
+        max_output_tokens: provider.max_output_tokens(&target.model).or_else(of_price),
         stream_options: quirks.stream_options,
         max_tokens_field: quirks.max_tokens_field,
-        reasoning_field: None,
+        reasoning_field: quirks.reasoning_field,
         anthropic_version: anthropic_version(target),
     }
 }

@@ -8,7 +8,6 @@ use weir_config::Settings;
 use crate::health::Switchboard;
 use crate::plan::{self, Holder};
 use crate::provider::Upstream;
-use crate::shape::Shape as _;
 
 /// Names offered when a model is not found.
 const NEAREST_MAX: usize = 3;
@@ -95,7 +94,7 @@ impl Routes {
         let all = self.upstreams.values();
         all.filter(|upstream| match named {
             Some(named) => *upstream.name == *named && !upstream.is_demo(),
-            None => upstream.provider().keeps_files(),
+            None => upstream.provider().endpoints.files,
         })
         .collect()
     }

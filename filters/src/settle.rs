@@ -157,15 +157,20 @@ impl Tally {
         self.bill.add(attempt, usage, self.price.as_ref());
     }
 
+    /// Usage that was guessed, and is marked so.
+    pub(crate) fn guessed(&mut self, usage: &Usage) {
+        self.used(usage);
+        if let Some(row) = self.row.as_mut() {
+            row.estimated = true;
+        }
+    }
+
     /// Usage nobody told: estimated, and marked so.
     pub(crate) fn used_about(&mut self, output_tokens: u64) {
         let mut usage = Usage::default();
         usage.set(Unit::Input, self.asked_tokens);
         usage.set(Unit::Output, output_tokens);
-        self.used(&usage);
-        if let Some(row) = self.row.as_mut() {
-            row.estimated = true;
-        }
+        self.guessed(&usage);
     }
 
     /// Bills what the attempt under way has used, as far as it is known: told usage, else an estimate.

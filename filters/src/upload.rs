@@ -170,6 +170,14 @@ impl Upload {
         })
     }
 
+    /// The whole of it, where it is in memory.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        match &self.stored {
+            Stored::Memory(bytes, _) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Marks the form as passed on: what the client still sends of it can be read once only.
     pub(crate) fn spend(&self) {
         if let Stored::Passing { is_spent, .. } = &self.stored {

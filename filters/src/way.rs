@@ -2,6 +2,7 @@
 
 use weir_wire::format::Format;
 
+use crate::adapt::Adapter;
 use crate::ask::Endpoint;
 use crate::plan::Target;
 
@@ -17,6 +18,8 @@ pub(crate) enum Way {
     },
     /// Something whose body is relayed as it is, the model apart.
     Plain,
+    /// Something that the provider has another API for.
+    Adapted(Adapter),
 }
 
 impl Way {
@@ -24,19 +27,28 @@ impl Way {
     pub(crate) fn of(target: &Target, endpoint: Endpoint) -> Option<Self> {
         let endpoints = &target.upstream.provider().endpoints;
         let offers = |format| target.formats.contains(&format);
+        let adapted = |adapter: Option<Adapter>| adapter.map_or(Self::Plain, Self::Adapted);
+        let plain_if = |is_served: bool| is_served.then_some(Self::Plain);
         match endpoint {
-            Endpoint::CountTokens => offers(Format::Anthropic).then_some(Self::Plain),
-            Endpoint::GeminiCountTokens => offers(Format::Gemini).then_some(Self::Plain),
-            Endpoint::Embeddings => endpoints.embeddings.then_some(Self::Plain),
-            Endpoint::Rerank
-            | Endpoint::Moderations
-            | Endpoint::ImageGenerations
-            | Endpoint::ImageEdits
-            | Endpoint::ImageVariations
-            | Endpoint::Speech
-            | Endpoint::Transcriptions
-            | Endpoint::Translations
-            | Endpoint::Pass => Some(Self::Plain),
+            Endpoint::Pass => Some(Self::Plain),
+            Endpoint::CountTokens => plain_if(offers(Format::Anthropic)),
+            Endpoint::GeminiCountTokens => plain_if(offers(Format::Gemini)),
+            Endpoint::Embeddings | Endpoint::GeminiEmbed | Endpoint::GeminiBatchEmbed => endpoints
+                .embeddings
+                .then(|| adapted(Adapter::of_embeddings(target, endpoint))),
+            Endpoint::Rerank => endpoints
+                .rerank
+                .then(|| adapted(Adapter::of_rerank(target))),
+            Endpoint::ImageGenerations | Endpoint::ImageEdits | Endpoint::ImageVariations => {
+                let is_variation = endpoint == Endpoint::ImageVariations;
+                let other = || Adapter::of_images(target).filter(|_| !is_variation);
+                plain_if(endpoints.images).or_else(|| other().map(Self::Adapted))
+            }
+            Endpoint::Moderations => plain_if(endpoints.moderations),
+            Endpoint::Speech => plain_if(endpoints.audio_speech),
+            Endpoint::Transcriptions | Endpoint::Translations => {
+                plain_if(endpoints.audio_transcriptions)
+            }
             _ => {
                 let client = endpoint.conversation()?;
                 let provider = client.nearest(&target.formats)?;
@@ -47,7 +59,11 @@ impl Way {
 
     /// Whether the client's bytes are translated.
     pub(crate) fn is_translated(self) -> bool {
-        matches!(self, Self::Conversation { client, provider } if client != provider)
+        match self {
+            Self::Conversation { client, provider } => client != provider,
+            Self::Plain => false,
+            Self::Adapted(_) => true,
+        }
     }
 
     /// The format of the provider's answers and errors, where it is one of the conversations'.
@@ -55,6 +71,8 @@ impl Way {
         match self {
             Self::Conversation { provider, .. } => provider,
             Self::Plain => endpoint.dialect(),
+            Self::Adapted(Adapter::Images(_)) => Format::Gemini,
+            Self::Adapted(_) => Format::Cohere,
         }
     }
 
@@ -77,8 +95,19 @@ impl Way {
             Self::Plain => match endpoint {
                 Endpoint::CountTokens => "count_tokens",
                 Endpoint::GeminiCountTokens => "count_gemini",
+                Endpoint::GeminiEmbed | Endpoint::GeminiBatchEmbed => "embed_gemini",
+                Endpoint::Rerank => "rerank",
+                Endpoint::Moderations => "moderations",
+                Endpoint::ImageGenerations => "images_generations",
+                Endpoint::ImageEdits => "images_edits",
+                Endpoint::ImageVariations => "images_variations",
+                Endpoint::Speech => "speech",
+                Endpoint::Transcriptions => "transcriptions",
+                Endpoint::Translations => "translations",
+                Endpoint::Pass => "other",
                 _ => "embeddings",
             },
+            Self::Adapted(adapter) => adapter.path_name(),
         }
     }
 }

@@ -6,10 +6,10 @@ use weir_wire::estimate;
 use weir_wire::format::Format;
 use weir_wire::translate::{self, ReplyError};
 
-use crate::ask::Endpoint;
 use crate::attempt::{Run, Stop};
 use crate::exchange::{Attempt, done_unless};
 use crate::link::Link;
+use crate::meter;
 use crate::plan::Target;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
@@ -58,10 +58,12 @@ impl<S: Sink> Run<'_, S> {
         let target = attempt.target;
         let body = self.collect(target, link, REPLY_MAX_BYTES).await?;
         let answer = match attempt.outbound.way {
+            Way::Adapted(_) => self.read_adapted(attempt, &body)?,
+            Way::Plain => self.read_plain(attempt, body)?,
             Way::Conversation { client, provider } if is_foreign(client, provider) => {
                 self.read_conversation(attempt, client, provider, body)?
             }
-            _ => self.read_openai(attempt, body)?,
+            Way::Conversation { .. } => self.read_openai(attempt, body)?,
         };
         self.tally.progress = Progress::Idle;
         self.tally.first_output();
@@ -92,11 +94,7 @@ impl<S: Sink> Run<'_, S> {
 
     /// An answer in one of OpenAI's shapes to a client of the same: its usage is read, its bytes stay.
     fn read_openai(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Answered, Stop> {
-        let endpoint = self.held.planned.allowed.ask.inbound.endpoint;
         let Some(reply) = chat_reply::inspect(&body) else {
-            if endpoint == Endpoint::Pass {
-                return Ok(Answered::Whole(body));
-            }
             return Err(self.broken(attempt.target, "its answer is not JSON"));
         };
         if let Some(error) = reply.error {
@@ -104,7 +102,6 @@ impl<S: Sink> Run<'_, S> {
         }
         match &reply.usage {
             Some(usage) => self.tally.used(usage),
-            None if endpoint.counts() || endpoint == Endpoint::Pass => {}
             None => {
                 let output = estimate::tokens_of_bytes(reply.output_bytes);
                 self.tally.used_about(output);
@@ -114,6 +111,51 @@ impl<S: Sink> Run<'_, S> {
             self.tally.set_upstream_id(id);
         }
         Ok(Answered::Whole(body))
+    }
+
+    /// An answer of an operation that is no conversation, relayed as it is.
+    fn read_plain(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Answered, Stop> {
+        let ask = &self.held.planned.allowed.ask;
+        let told = meter::told(ask, &body);
+        if let Some(error) = told.error {
+            return Err(self.reported(attempt, &error));
+        }
+        match told.usage {
+            Some(usage) if told.is_estimated => self.tally.guessed(&usage),
+            Some(usage) => self.tally.used(&usage),
+            None if told.is_free => {}
+            None => self.tally.used_about(0),
+        }
+        if let Some(id) = &told.id {
+            self.tally.set_upstream_id(id);
+        }
+        Ok(Answered::Whole(body))
+    }
+
+    /// An answer of an operation for which the provider has another API than the client.
+    fn read_adapted(&mut self, attempt: &Attempt<'_>, body: &[u8]) -> Result<Answered, Stop> {
+        let Some(adapted) = &attempt.outbound.adapted else {
+            return Err(self.broken(attempt.target, "nobody remembers what it was asked"));
+        };
+        let answer = match adapted.answer(body, &attempt.outbound.context) {
+            Ok(answer) => answer,
+            Err(ReplyError::Reported(error)) => return Err(self.reported(attempt, &error)),
+            Err(ReplyError::Unreadable(_)) => {
+                return Err(self.broken(attempt.target, "its answer is not what its format says"));
+            }
+        };
+        match &answer.usage {
+            Some(usage) => self.tally.used(usage),
+            None => self.tally.used_about(0),
+        }
+        if let Some(id) = &answer.id {
+            self.tally.set_upstream_id(id);
+        }
+        Ok(if answer.is_stream {
+            Answered::Stream(answer.body)
+        } else {
+            Answered::Whole(answer.body)
+        })
     }
 
     /// An answer that is translated, or in a format whose usage must be read out of it.

@@ -7,14 +7,17 @@ use crate::chat_stream::ChatStream;
 pub use crate::chat_stream::{Ending, Progress, StreamError};
 use crate::errors::UpstreamError;
 use crate::framing::{Frame, Framing, own};
+use crate::media_stream::MediaStream;
 use crate::neutral::Event;
 
 /// A streamed answer on its way.
 pub enum Stream {
     /// OpenAI's chat or completions to a client of the same: the fastest relay.
     Chat(Box<ChatStream>),
-    /// Any other.
+    /// Any other conversation.
     Relay(Box<Relay>),
+    /// Images, speech or a transcript: relayed as it comes, and watched.
+    Media(Box<MediaStream>),
 }
 
 impl Stream {
@@ -23,6 +26,7 @@ impl Stream {
         match self {
             Self::Chat(stream) => stream.progress(),
             Self::Relay(stream) => stream.progress(),
+            Self::Media(stream) => stream.progress(),
         }
     }
 
@@ -34,6 +38,14 @@ impl Stream {
         match self {
             Self::Chat(stream) => stream.feed(chunk, out),
             Self::Relay(stream) => stream.feed(&chunk, out),
+            Self::Media(stream) => {
+                stream.feed(&chunk);
+                // An error is never relayed: whether the client hears of it, and how, is decided elsewhere.
+                if stream.progress().error.is_none() {
+                    out.push(chunk);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -42,13 +54,14 @@ impl Stream {
         match self {
             Self::Chat(stream) => stream.finish(out),
             Self::Relay(stream) => stream.finish(out),
+            Self::Media(stream) => stream.finish(),
         }
     }
 
     /// The error that ended the stream as the provider wrote it, where the client reads the provider's format.
     pub fn raw_error(&self) -> Option<&Bytes> {
         match self {
-            Self::Chat(_) => None,
+            Self::Chat(_) | Self::Media(_) => None,
             Self::Relay(stream) => stream.raw_error(),
         }
     }
