@@ -16,6 +16,7 @@
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
+//! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
 //! - [`multipart`]: forms with files, observed as they arrive
 
@@ -34,6 +35,8 @@ pub mod fields;
 pub mod format;
 mod framing;
 pub mod gemini;
+mod gemini;
+pub mod images;
 mod json;
 pub mod loss;
 pub mod media_stream;
