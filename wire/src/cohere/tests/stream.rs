@@ -110,6 +110,7 @@ fn text_and_thoughts() {
             [
                 "start 29f14a5a",
                 "thinking Hm",
+                "mark thinking",
                 "text Hé",
                 "text  \"you\"\\",
                 "usage 17+12",
@@ -243,7 +244,7 @@ fn what_is_unknown_or_odd_is_passed_over() {
         json!({"type": "debug", "prompt": "…"}),
         json!({"type": "future-event", "delta": 42, "index": "opaque"}),
         text("a"),
-        json!({"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}),
+        json!({"type": "message-end"}),
     ];
     for named in [false, true] {
         let stream = format!(": hello\n\n{}", stream_of(&events, named));
