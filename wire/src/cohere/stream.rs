@@ -151,6 +151,7 @@ impl Decoder {
                     one => one.map(std::slice::from_ref).unwrap_or_default(),
                 };
                 if let Some(value) = citations::to_openai(all) {
+                    self.start(None, emit);
                     emit(Event::Annotations { choice: 0, value });
                 }
                 Some(())

@@ -99,6 +99,7 @@ impl Writer<'_> {
             match &part.content {
                 Content::Text(text) | Content::Refusal(text) => blocks.extend(text_block(text)),
                 Content::Thinking(thinking) => match kind(thinking) {
+                    Some(_) if thinking.text.is_empty() => {}
                     Some(TOOL_PLAN) => plan.push_str(&thinking.text),
                     Some(_) => blocks.push(json!({"type": "thinking", "thinking": thinking.text})),
                     None => self

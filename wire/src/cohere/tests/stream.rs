@@ -253,11 +253,12 @@ fn what_is_unknown_or_odd_is_passed_over() {
     }
 }
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "",
     "content-delta",
     "tool-call-start",
     "tool-call-delta",
+    "citation-start",
     "message-end",
     "error",
 ];
@@ -269,6 +270,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..64),
     ) {
         let mut decoder = Decoder::new(&context());
+        let mut has_started = false;
         let mut is_done = false;
         for (value, name) in &values {
             let data = value.to_string();
@@ -276,6 +278,8 @@ proptest! {
             decoder.decode(&frame, &mut |event| {
                 assert!(!is_done, "something after the end: {event:?}");
                 is_done = matches!(event, Event::Done);
+                assert!(has_started || !event.is_output() || matches!(event, Event::Start { .. }));
+                has_started |= matches!(event, Event::Start { .. });
             });
         }
         Decoder::new(&context()).decode(&Frame { name: "", data: &bytes }, &mut |_| {});
