@@ -44,7 +44,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// The most inputs that one request for `model` may have, where there is a limit. [`write`] refuses more.
+    /// The most inputs that one request for `model` may have, where there is a limit. [`write()`] refuses more.
     pub fn max_inputs(self, model: &str) -> Option<usize> {
         match self {
             Self::Openai => Some(2048),
