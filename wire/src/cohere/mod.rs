@@ -15,12 +15,15 @@ pub(crate) use stream::Decoder;
 use crate::format::Format;
 use crate::neutral::{Finish, Signature};
 
-/// What marks thoughts that were Cohere's `tool_plan`, so that they go back where they came from: only models that make
-/// such plans take them, and those do not take thoughts.
+/// What marks thoughts as Cohere's `thinking`, in the place of a signature. Cohere asks for no proof, but models that do
+/// not think refuse thoughts, so only those that came from here go back.
+const THINKING: &str = "thinking";
+
+/// What marks thoughts as Cohere's `tool_plan`: models that make such plans take no other thoughts.
 const TOOL_PLAN: &str = "tool_plan";
 
-fn plan_mark() -> Signature {
-    Signature::new(Format::Cohere, TOOL_PLAN)
+fn mark(kind: &str) -> Signature {
+    Signature::new(Format::Cohere, kind)
 }
 
 /// The id of a tool call that came without one.

@@ -125,6 +125,10 @@ fn write_sampling(request: &Request, body: &mut Fields, losses: &mut Losses) -> 
             losses.hint("seed", "its seeds are whole and not negative")?;
         }
     }
+    write_penalties(request, body, losses)
+}
+
+fn write_penalties(request: &Request, body: &mut Fields, losses: &mut Losses) -> Result<(), Loss> {
     for (param, name) in [
         (Param::PresencePenalty, "presence_penalty"),
         (Param::FrequencyPenalty, "frequency_penalty"),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{citations, failure, finish, logprobs, made_up_id, plan_mark, usage};
+use super::{THINKING, TOOL_PLAN, citations, failure, finish, logprobs, made_up_id, mark, usage};
 use crate::errors;
 use crate::fields::{RequestError, Taker};
 use crate::neutral::{Choice, Content, Part, Reply, Thinking, ToolCall};
@@ -53,11 +53,7 @@ fn read_message(mut message: Taker, context: &Context) -> Result<Vec<Part>, Requ
     let mut parts = Vec::new();
     let plan = message.string("tool_plan")?.unwrap_or_default();
     if !plan.is_empty() {
-        parts.push(Part::new(Content::Thinking(Thinking {
-            text: plan,
-            signature: Some(plan_mark()),
-            is_redacted: false,
-        })));
+        parts.push(thoughts_part(plan, TOOL_PLAN));
     }
     match message.take("content") {
         Some(Value::String(text)) => parts.extend(text_part(text)),
@@ -99,11 +95,15 @@ fn read_block(mut block: Taker) -> Result<Option<Part>, RequestError> {
     if thoughts.is_empty() {
         return Ok(text_part(text));
     }
-    let thinking = Thinking {
-        text: thoughts,
-        ..Thinking::default()
-    };
-    Ok(Some(Part::new(Content::Thinking(thinking))))
+    Ok(Some(thoughts_part(thoughts, THINKING)))
+}
+
+fn thoughts_part(text: String, kind: &str) -> Part {
+    Part::new(Content::Thinking(Thinking {
+        text,
+        signature: Some(mark(kind)),
+        is_redacted: false,
+    }))
 }
 
 fn read_call(mut call: Taker, at: usize, context: &Context) -> Result<ToolCall, RequestError> {

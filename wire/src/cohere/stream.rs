@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{citations, failure, finish, logprobs, made_up_id, plan_mark, usage};
+use super::{THINKING, TOOL_PLAN, citations, failure, finish, logprobs, made_up_id, mark, usage};
 use crate::errors;
 use crate::framing::Frame;
 use crate::neutral::{Event, Finish};
@@ -33,8 +33,8 @@ pub(crate) struct Decoder {
     call_id: String,
     has_started: bool,
     is_over: bool,
-    /// Whether a plan has been told whose mark is still to come.
-    has_open_plan: bool,
+    /// The kind of the thoughts whose mark is still to come.
+    open_thoughts: Option<&'static str>,
     tools: Vec<Tool>,
 }
 
@@ -119,7 +119,7 @@ impl Decoder {
             call_id: context.call_id.clone(),
             has_started: false,
             is_over: false,
-            has_open_plan: false,
+            open_thoughts: None,
             tools: Vec::new(),
         }
     }
@@ -151,11 +151,15 @@ impl Decoder {
                     one => one.map(std::slice::from_ref).unwrap_or_default(),
                 };
                 if let Some(value) = citations::to_openai(all) {
+                    self.start(None, emit);
                     emit(Event::Annotations { choice: 0, value });
                 }
                 Some(())
             }
-            "message-end" => self.end(&value(data)?, emit),
+            "message-end" => {
+                self.end(&value(data)?, emit);
+                Some(())
+            }
             _ => Some(()),
         }
     }
@@ -167,26 +171,30 @@ impl Decoder {
         }
     }
 
-    /// What must come before any other output.
-    fn prepare(&mut self, emit: Emit<'_>) {
+    /// What must come before output, which is thoughts of a kind or none.
+    fn prepare(&mut self, thoughts: Option<&'static str>, emit: Emit<'_>) {
         self.start(None, emit);
-        if std::mem::take(&mut self.has_open_plan) {
+        let before = std::mem::replace(&mut self.open_thoughts, thoughts);
+        if let Some(kind) = before.filter(|_| before != thoughts) {
+            let signature = mark(kind);
             emit(Event::Signature {
                 choice: 0,
-                signature: plan_mark(),
+                signature,
             });
         }
     }
 
     fn content(&mut self, data: &[u8], emit: Emit<'_>) -> Option<()> {
         let event: ContentEvent<'_> = serde_json::from_slice(data).ok()?;
-        self.prepare(emit);
+        self.start(None, emit);
         let Block { text, thinking } = event.delta.message.content;
         if !thinking.0.is_empty() {
+            self.prepare(Some(THINKING), emit);
             let text = thinking.0;
             emit(Event::Thinking { choice: 0, text });
         }
         if !text.0.is_empty() {
+            self.prepare(None, emit);
             let text = text.0;
             emit(Event::Text { choice: 0, text });
         }
@@ -204,9 +212,8 @@ impl Decoder {
 
     fn plan(&mut self, event: &Value, emit: Emit<'_>) -> Option<()> {
         let text = event.pointer("/delta/message/tool_plan")?.as_str()?;
-        self.start(None, emit);
         if !text.is_empty() {
-            self.has_open_plan = true;
+            self.prepare(Some(TOOL_PLAN), emit);
             let text = text.into();
             emit(Event::Thinking { choice: 0, text });
         }
@@ -222,7 +229,7 @@ impl Decoder {
             "" => made_up_id(&self.call_id, number).into(),
             id => id.into(),
         };
-        self.prepare(emit);
+        self.prepare(None, emit);
         self.tools.push(Tool {
             index: event.get("index").and_then(Value::as_u64),
             has_input: false,
@@ -286,35 +293,32 @@ impl Decoder {
         }
     }
 
-    fn end(&mut self, event: &Value, emit: Emit<'_>) -> Option<()> {
-        let delta = event.get("delta")?;
-        self.prepare(emit);
+    fn end(&mut self, event: &Value, emit: Emit<'_>) {
+        self.prepare(None, emit);
         for number in 0..self.tools.len() {
             self.complete(number, emit);
         }
-        if let Some(used) = delta.get("usage").and_then(usage::read) {
+        let used = event.pointer("/delta/usage").and_then(usage::read);
+        if let Some(used) = used {
             emit(Event::Usage(used));
         }
-        let reason = delta.get("finish_reason").and_then(Value::as_str);
-        let message = delta.get("error").and_then(Value::as_str);
-        let has_tool_calls = !self.tools.is_empty();
-        let finish = match (reason, message) {
-            (None, Some(message)) => {
-                emit(Event::Error(failure("ERROR", Some(message))));
-                return Some(());
+        let told = |name: &str| event.get("delta")?.get(name)?.as_str();
+        let (reason, message) = (told("finish_reason"), told("error"));
+        let ended = match (reason, message) {
+            (None, Some(message)) => Err(Box::new(failure("ERROR", Some(message)))),
+            (None, None) => Ok(Finish::Stop),
+            (Some(reason), _) => {
+                let finish = finish(reason, !self.tools.is_empty());
+                finish.ok_or_else(|| Box::new(failure(reason, message)))
             }
-            (None, None) => Finish::Stop,
-            (Some(reason), message) => match finish(reason, has_tool_calls) {
-                Some(finish) => finish,
-                None => {
-                    emit(Event::Error(failure(reason, message)));
-                    return Some(());
-                }
-            },
         };
-        emit(Event::Finish { choice: 0, finish });
-        emit(Event::Done);
-        Some(())
+        match ended {
+            Ok(finish) => {
+                emit(Event::Finish { choice: 0, finish });
+                emit(Event::Done);
+            }
+            Err(error) => emit(Event::Error(*error)),
+        }
     }
 
     /// An event of no kind: an error, or nothing that is known.

@@ -33,11 +33,11 @@ fn target() -> Target<'static> {
     }
 }
 
-/// Thoughts that were a plan.
-fn plan_mark_part(text: &str) -> Part {
+/// Thoughts that Cohere calls `kind`.
+fn thoughts(kind: &str, text: &str) -> Part {
     Part::new(Content::Thinking(Thinking {
         text: text.to_owned(),
-        signature: Some(super::plan_mark()),
+        signature: Some(super::mark(kind)),
         is_redacted: false,
     }))
 }

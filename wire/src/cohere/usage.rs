@@ -14,10 +14,12 @@ const MAX_COUNT: u64 = 1 << 53;
 pub(crate) fn read(counts: &Value) -> Option<Usage> {
     let billed = |name: &str| count(counts.pointer("/billed_units")?.get(name)?);
     let counted = |name: &str| count(counts.pointer("/tokens")?.get(name)?);
-    let either = |name: &str| billed(name).or_else(|| counted(name));
-    let input = either("input_tokens").or_else(|| billed("text_tokens"));
-    let output = either("output_tokens");
     let searches = billed("search_units");
+    // Where searches are paid for, tokens are not.
+    let counted = |name: &str| counted(name).filter(|_| searches.is_none());
+    let input = billed("input_tokens").or_else(|| billed("text_tokens"));
+    let input = input.or_else(|| counted("input_tokens"));
+    let output = billed("output_tokens").or_else(|| counted("output_tokens"));
     if input.is_none() && output.is_none() && searches.is_none() {
         return None;
     }

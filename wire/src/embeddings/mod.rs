@@ -17,6 +17,7 @@ pub use reply::read_reply;
 pub use vector::Vector;
 pub use write::write;
 
+use crate::fields::RequestError;
 use crate::neutral::Fields;
 use crate::usage::Usage;
 
@@ -43,7 +44,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// The most inputs that one request for `model` may have, where there is a limit. [`write`] refuses more.
+    /// The most inputs that one request for `model` may have, where there is a limit. [`write()`] refuses more.
     pub fn max_inputs(self, model: &str) -> Option<usize> {
         match self {
             Self::Openai => Some(2048),
@@ -54,6 +55,40 @@ impl Api {
             // Vertex takes 250 texts, but Gemini's own models only one at a time.
             Self::VertexPredict if model.starts_with("gemini-embedding") => Some(1),
             Self::VertexPredict => Some(250),
+        }
+    }
+}
+
+/// An API that clients speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// OpenAI's `POST /v1/embeddings`.
+    Openai,
+    /// Google's `:embedContent`.
+    GeminiOne,
+    /// Google's `:batchEmbedContents`.
+    GeminiBatch,
+}
+
+impl Client {
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// If it is no request of this API.
+    pub fn read(self, body: &[u8]) -> Result<Request, RequestError> {
+        match self {
+            Self::Openai => read_openai(body),
+            Self::GeminiOne => read_gemini(body, false),
+            Self::GeminiBatch => read_gemini(body, true),
+        }
+    }
+
+    /// Writes the body of the answer to a request; `model` is what the client is to call the model.
+    pub fn write(self, reply: &Reply, request: &Request, model: &str) -> Vec<u8> {
+        match self {
+            Self::Openai => write_openai(reply, request, model),
+            Self::GeminiOne => write_gemini(reply, false),
+            Self::GeminiBatch => write_gemini(reply, true),
         }
     }
 }

@@ -24,7 +24,12 @@ fn openai(body: Value) -> Request {
 }
 
 fn gemini(body: Value, batch: bool) -> Request {
-    read_gemini(body.to_string().as_bytes(), batch).unwrap()
+    let client = if batch {
+        Client::GeminiBatch
+    } else {
+        Client::GeminiOne
+    };
+    client.read(body.to_string().as_bytes()).unwrap()
 }
 
 fn write_with(
@@ -367,7 +372,8 @@ fn clients_get_the_numbers_as_they_asked() {
         )
     );
     request.encoding = Encoding::Base64;
-    let encoded: Value = serde_json::from_slice(&write_openai(&reply, &request, "m")).unwrap();
+    let encoded = Client::Openai.write(&reply, &request, "m");
+    let encoded: Value = serde_json::from_slice(&encoded).unwrap();
     assert_eq!(encoded["data"][0]["embedding"], json!("AAAAPwAAgL4="));
 
     let told = r#""usageMetadata":{"promptTokenCount":7,"totalTokenCount":7}"#;
@@ -376,7 +382,7 @@ fn clients_get_the_numbers_as_they_asked() {
         format!(r#"{{"embeddings":[{{"values":[0.5,-0.25]}},{{"values":[1e-7,3]}}],{told}}}"#)
     );
     assert_eq!(
-        String::from_utf8(write_gemini(&reply, false)).unwrap(),
+        String::from_utf8(Client::GeminiOne.write(&reply, &request, "m")).unwrap(),
         format!(r#"{{"embedding":{{"values":[0.5,-0.25]}},{told}}}"#)
     );
 }

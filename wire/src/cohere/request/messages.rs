@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::cohere::TOOL_PLAN;
 use crate::format::Format;
 use crate::loss::{Loss, Losses};
 use crate::neutral::{Content, Fields, Message, Part, Request, Role, Thinking, ToolResult};
 
 const NO_MEDIA: &str = "its users alone show it images";
+const NOT_ITS_OWN: &str = "its models take thoughts of their own alone";
 const NOT_OURS: &str = "it is a part of another format's";
 
 /// The messages, in order. What says nothing is left out: Cohere refuses messages without a token.
@@ -96,8 +98,14 @@ impl Writer<'_> {
         for part in &message.parts {
             match &part.content {
                 Content::Text(text) | Content::Refusal(text) => blocks.extend(text_block(text)),
-                Content::Thinking(thinking) if is_plan(thinking) => plan.push_str(&thinking.text),
-                Content::Thinking(thinking) => blocks.extend(self.thinking(thinking)?),
+                Content::Thinking(thinking) => match kind(thinking) {
+                    Some(_) if thinking.text.is_empty() => {}
+                    Some(TOOL_PLAN) => plan.push_str(&thinking.text),
+                    Some(_) => blocks.push(json!({"type": "thinking", "thinking": thinking.text})),
+                    None => self
+                        .losses
+                        .hint("thinking of another provider", NOT_ITS_OWN)?,
+                },
                 Content::ToolCall(call) => calls.push(json!({
                     "id": call.id,
                     "type": "function",
@@ -123,22 +131,11 @@ impl Writer<'_> {
         written.insert("tool_calls".into(), calls.into());
         Ok(Some(written.into()))
     }
-
-    /// Thoughts are plain text here and need no proof, so those of any model can be sent; hidden ones cannot.
-    fn thinking(&mut self, thinking: &Thinking) -> Result<Option<Value>, Loss> {
-        if thinking.is_redacted {
-            const WHY: &str = "only the provider that hid them can read them";
-            self.losses.hint("thinking of another provider", WHY)?;
-            return Ok(None);
-        }
-        let text = &thinking.text;
-        Ok((!text.is_empty()).then(|| json!({"type": "thinking", "thinking": text})))
-    }
 }
 
-fn is_plan(thinking: &Thinking) -> bool {
-    let mark = thinking.signature.as_ref();
-    mark.and_then(|it| it.for_target(Format::Cohere)) == Some(super::super::TOOL_PLAN)
+/// What Cohere calls thoughts of its own; none if they are another provider's.
+fn kind(thinking: &Thinking) -> Option<&str> {
+    thinking.signature.as_ref()?.for_target(Format::Cohere)
 }
 
 fn text_block(text: &str) -> Option<Value> {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{any_json, context, plan_mark_part};
+use super::{any_json, context, thoughts};
 use crate::cohere::read_reply;
 use crate::neutral::*;
 use crate::translate::ReplyError;
@@ -36,11 +36,8 @@ fn text_with_its_usage_and_probabilities() {
         choice.logprobs.as_ref().unwrap()["content"][0]["logprob"],
         json!(-0.75)
     );
-    let thought = Content::Thinking(Thinking {
-        text: "They greet.".to_owned(),
-        ..Thinking::default()
-    });
-    assert_eq!(choice.parts, [Part::new(thought), Part::text("Hello!")]);
+    let expected = [thoughts("thinking", "They greet."), Part::text("Hello!")];
+    assert_eq!(choice.parts, expected);
 }
 
 #[test]
@@ -71,7 +68,7 @@ fn a_plan_and_calls_of_tools() {
         }))
     };
     let expected = [
-        plan_mark_part("I will look."),
+        thoughts("tool_plan", "I will look."),
         call("look_1", "look", "{\"at\": 1}"),
         call("call_0192ab_1", "wait", "{}"),
     ];

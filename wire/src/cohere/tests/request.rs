@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{plan_mark_part, target};
+use super::{target, thoughts};
 use crate::format::Format;
 use crate::loss::DropParams;
 use crate::neutral::*;
@@ -75,7 +75,7 @@ fn a_conversation_with_tools_and_images() {
             Message::new(
                 Role::Assistant,
                 vec![
-                    plan_mark_part("I will look twice."),
+                    thoughts("tool_plan", "I will look twice."),
                     call("a", "look", r#"{"at":1}"#),
                     call("b", "wait", ""),
                 ],
@@ -327,17 +327,13 @@ fn thoughts_are_asked_for_and_given_back() {
     );
     assert_eq!(thinking(Reasoning::default(), None), None);
 
-    let thought = |is_redacted| {
-        Part::new(Content::Thinking(Thinking {
-            text: "Hm.".to_owned(),
-            signature: Some(Signature::new(Format::Anthropic, "sig")),
-            is_redacted,
-        }))
-    };
-    let request = says(
-        Role::Assistant,
-        vec![thought(false), thought(true), Part::text("Yes")],
-    );
+    let foreign = Part::new(Content::Thinking(Thinking {
+        text: "Hm?".to_owned(),
+        signature: Some(Signature::new(Format::Anthropic, "sig")),
+        is_redacted: false,
+    }));
+    let own = thoughts("thinking", "Hm.");
+    let request = says(Role::Assistant, vec![foreign, own, Part::text("Yes")]);
     let (body, dropped) = write_with(&request, DropParams::Hints).unwrap();
     assert_eq!(
         body["messages"],
@@ -418,5 +414,28 @@ proptest! {
             prop_assert_eq!(&messages[2 + at]["tool_call_id"], &json!(id));
             prop_assert_eq!(&messages[2 + at]["content"], &json!(input));
         }
+    }
+}
+
+/// What the model said goes back on the next turn as it came.
+#[test]
+fn an_answer_goes_back_as_it_came() {
+    let calls = json!([
+        {"id": "look_1", "type": "function", "function": {"name": "look", "arguments": "{\"at\": 1}"}},
+        {"id": "nap_2", "type": "function", "function": {"name": "nap", "arguments": "{}"}}
+    ]);
+    for message in [
+        json!({"role": "assistant", "content": "Hello!"}),
+        json!({"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Hello!"}
+        ]}),
+        json!({"role": "assistant", "tool_plan": "I will look.", "tool_calls": calls}),
+        json!({"role": "assistant", "content": [{"type": "thinking", "thinking": "Look?"}], "tool_calls": calls}),
+    ] {
+        let body = json!({"finish_reason": "COMPLETE", "message": message}).to_string();
+        let reply = crate::cohere::read_reply(body.as_bytes(), &super::context()).unwrap();
+        let choice = reply.choices.into_iter().next().unwrap();
+        let request = says(Role::Assistant, choice.parts);
+        assert_eq!(write(&request)["messages"], json!([message]));
     }
 }

@@ -110,6 +110,7 @@ fn text_and_thoughts() {
             [
                 "start 29f14a5a",
                 "thinking Hm",
+                "mark thinking",
                 "text Hé",
                 "text  \"you\"\\",
                 "usage 17+12",
@@ -243,7 +244,7 @@ fn what_is_unknown_or_odd_is_passed_over() {
         json!({"type": "debug", "prompt": "…"}),
         json!({"type": "future-event", "delta": 42, "index": "opaque"}),
         text("a"),
-        json!({"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}),
+        json!({"type": "message-end"}),
     ];
     for named in [false, true] {
         let stream = format!(": hello\n\n{}", stream_of(&events, named));
@@ -252,11 +253,12 @@ fn what_is_unknown_or_odd_is_passed_over() {
     }
 }
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "",
     "content-delta",
     "tool-call-start",
     "tool-call-delta",
+    "citation-start",
     "message-end",
     "error",
 ];
@@ -268,6 +270,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..64),
     ) {
         let mut decoder = Decoder::new(&context());
+        let mut has_started = false;
         let mut is_done = false;
         for (value, name) in &values {
             let data = value.to_string();
@@ -275,6 +278,8 @@ proptest! {
             decoder.decode(&frame, &mut |event| {
                 assert!(!is_done, "something after the end: {event:?}");
                 is_done = matches!(event, Event::Done);
+                assert!(has_started || !event.is_output() || matches!(event, Event::Start { .. }));
+                has_started |= matches!(event, Event::Start { .. });
             });
         }
         Decoder::new(&context()).decode(&Frame { name: "", data: &bytes }, &mut |_| {});
