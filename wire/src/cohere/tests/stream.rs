@@ -42,7 +42,7 @@ fn relay(stream: &str, chunk_length: usize) -> (String, Progress, Ending) {
     let mut relay = Relay::new(Framing::sse(), decoder, Some(Box::new(Notes)));
     let mut out = Vec::new();
     for chunk in stream.as_bytes().chunks(chunk_length) {
-        relay.feed(Bytes::copy_from_slice(chunk), &mut out).unwrap();
+        relay.feed(chunk, &mut out).unwrap();
     }
     let ending = relay.finish(&mut out);
     let notes = String::from_utf8(out.concat()).unwrap();
@@ -295,7 +295,7 @@ proptest! {
         let mut relay = Relay::new(Framing::sse(), decoder, Some(Box::new(Texts)));
         let mut out = Vec::new();
         for chunk in stream.as_bytes().chunks(chunk_length) {
-            relay.feed(Bytes::copy_from_slice(chunk), &mut out).unwrap();
+            relay.feed(chunk, &mut out).unwrap();
         }
         prop_assert_eq!(relay.finish(&mut out), Ending::Complete);
         prop_assert_eq!(String::from_utf8(out.concat()).unwrap(), texts.concat());
