@@ -15,6 +15,7 @@
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
+//! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
 //! - [`multipart`]: forms with files, observed as they arrive
 
@@ -32,6 +33,7 @@ pub mod fields;
 pub mod format;
 mod framing;
 mod gemini;
+pub mod images;
 mod json;
 pub mod loss;
 pub mod media_stream;

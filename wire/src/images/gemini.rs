@@ -1,0 +1,299 @@
+//! Gemini's models that make images, by `generateContent`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::reply::{Image, ImageReply};
+use super::request::ImageRequest;
+use super::{NoImage, no_image, shape};
+use crate::errors::{is_error, parse_error};
+use crate::loss::{Loss, Losses};
+use crate::neutral::Source;
+use crate::translate::ReplyError;
+use crate::usage::{Unit, Usage};
+
+/// The ratios that `imageConfig.aspectRatio` knows.
+const RATIOS: &[(&str, f64)] = &[
+    ("1:1", 1.0),
+    ("2:3", 2.0 / 3.0),
+    ("3:2", 3.0 / 2.0),
+    ("3:4", 3.0 / 4.0),
+    ("4:3", 4.0 / 3.0),
+    ("4:5", 4.0 / 5.0),
+    ("5:4", 5.0 / 4.0),
+    ("9:16", 9.0 / 16.0),
+    ("16:9", 16.0 / 9.0),
+    ("21:9", 21.0 / 9.0),
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    contents: [Content<'a>; 1],
+    generation_config: Config,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    role: &'static str,
+    parts: Vec<Part<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Part<'a> {
+    Text(&'a str),
+    InlineData(Blob<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Blob<'a> {
+    mime_type: &'a str,
+    data: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    response_modalities: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_config: Option<ImageConfig>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageConfig {
+    aspect_ratio: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_size: Option<&'static str>,
+}
+
+pub(super) fn write_request(request: &ImageRequest, losses: &mut Losses) -> Result<Vec<u8>, Loss> {
+    if request.n.is_some_and(|n| n > 1) {
+        losses.meaning("n", "that API makes one image for each request")?;
+    }
+    if let Some("jpeg" | "webp") = request.output_format.as_deref() {
+        losses.hint("output_format", "the model chooses the format")?;
+    }
+    if request.output_compression.is_some() {
+        losses.hint("output_compression", "the model chooses the format")?;
+    }
+    let mut parts = Vec::with_capacity(request.images.len() + 1);
+    for (index, image) in request.images.iter().enumerate() {
+        match image {
+            Source::Data { media_type, base64 } => parts.push(Part::InlineData(Blob {
+                mime_type: media_type,
+                data: base64,
+            })),
+            Source::Url { .. } | Source::Id(_) => losses.meaning(
+                &format!("image[{index}]"),
+                "that API takes images in the request only; send a data URL",
+            )?,
+        }
+    }
+    parts.push(Part::Text(&request.prompt));
+    let body = Request {
+        contents: [Content {
+            role: "user",
+            parts,
+        }],
+        generation_config: Config {
+            response_modalities: ["IMAGE"],
+            image_config: config_of(request, losses)?,
+        },
+    };
+    Ok(to_vec(&body))
+}
+
+fn config_of(request: &ImageRequest, losses: &mut Losses) -> Result<Option<ImageConfig>, Loss> {
+    let Some(shape) = request.size.and_then(|size| shape::closest(size, RATIOS)) else {
+        return Ok(None);
+    };
+    if !shape.is_close {
+        losses.hint("size", "that API makes images of a few shapes only")?;
+    }
+    Ok(Some(ImageConfig {
+        aspect_ratio: shape.ratio,
+        // It is the default, and older models refuse the member.
+        image_size: Some(shape.scale).filter(|scale| *scale != "1K"),
+    }))
+}
+
+pub(super) fn to_vec(body: &impl Serialize) -> Vec<u8> {
+    // Only maps with keys of other types and failing writers make it fail: there are none.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply<'a> {
+    #[serde(borrow, default)]
+    candidates: Vec<Candidate<'a>>,
+    #[serde(borrow)]
+    prompt_feedback: Option<Feedback<'a>>,
+    #[serde(borrow)]
+    usage_metadata: Option<Metadata<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate<'a> {
+    #[serde(borrow)]
+    content: Option<ReplyContent<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct ReplyContent<'a> {
+    #[serde(borrow, default)]
+    parts: Vec<ReplyPart<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplyPart<'a> {
+    #[serde(borrow)]
+    inline_data: Option<ReplyBlob<'a>>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(default)]
+    thought: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplyBlob<'a> {
+    #[serde(borrow)]
+    mime_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Feedback<'a> {
+    #[serde(borrow)]
+    block_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Metadata<'a> {
+    prompt_token_count: u64,
+    #[serde(borrow)]
+    prompt_tokens_details: Vec<Modality<'a>>,
+    candidates_token_count: u64,
+    #[serde(borrow)]
+    candidates_tokens_details: Vec<Modality<'a>>,
+    thoughts_token_count: u64,
+    cached_content_token_count: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Modality<'a> {
+    #[serde(borrow)]
+    modality: Cow<'a, str>,
+    #[serde(default)]
+    token_count: u64,
+}
+
+pub(super) fn read_reply(body: &[u8]) -> Result<ImageReply, ReplyError> {
+    let reply: Reply<'_> =
+        serde_json::from_slice(body).map_err(|error| ReplyError::Unreadable(error.to_string()))?;
+    let usage = reply.usage_metadata.as_ref().map(read_usage);
+    let (mut images, mut words) = (Vec::new(), String::new());
+    let mut reason = None;
+    for candidate in reply.candidates {
+        reason = candidate.finish_reason.or(reason);
+        for part in candidate.content.into_iter().flat_map(|it| it.parts) {
+            // Sketches that the model made while it thought are no answer.
+            if part.thought {
+                continue;
+            }
+            if let Some(blob) = part.inline_data {
+                images.push(Image {
+                    base64: blob.data.into_owned(),
+                    media_type: blob.mime_type.unwrap_or("image/png".into()).into_owned(),
+                    revised_prompt: None,
+                });
+            }
+            words.push_str(part.text.as_deref().unwrap_or_default());
+        }
+    }
+    if images.is_empty() {
+        let blocked = reply.prompt_feedback.and_then(|it| it.block_reason);
+        return Err(explain(body, blocked, reason, &words));
+    }
+    Ok(ImageReply { images, usage })
+}
+
+/// Why there is no image: an error in the guise of a success, a filter, or a model that only talks.
+fn explain(
+    body: &[u8],
+    blocked: Option<Cow<'_, str>>,
+    reason: Option<Cow<'_, str>>,
+    words: &str,
+) -> ReplyError {
+    const WORDS_CHARS: usize = 300;
+    let has_error = serde_json::from_slice::<ErrorMember<'_>>(body)
+        .is_ok_and(|it| it.error.is_some_and(|error| is_error(error.get())));
+    if has_error && let Some(error) = parse_error(body) {
+        return ReplyError::Reported(error);
+    }
+    if let Some(blocked) = blocked {
+        return no_image(NoImage::Filtered, &blocked);
+    }
+    let is_filter = |reason: &Cow<'_, str>| {
+        ["SAFETY", "PROHIBITED", "BLOCKLIST", "SPII", "RECITATION"]
+            .iter()
+            .any(|word| reason.contains(word))
+    };
+    if let Some(filter) = reason.as_ref().filter(|reason| is_filter(reason)) {
+        return no_image(NoImage::Filtered, filter);
+    }
+    if !words.trim().is_empty() {
+        let words: String = words.trim().chars().take(WORDS_CHARS).collect();
+        return no_image(NoImage::NotMade, &format!("it said “{words}”"));
+    }
+    match reason {
+        Some(reason) => no_image(NoImage::NotMade, &reason),
+        None => ReplyError::Unreadable("it has no image and gives no reason".to_owned()),
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorMember<'a> {
+    #[serde(borrow)]
+    error: Option<&'a serde_json::value::RawValue>,
+}
+
+/// Google's counts: the prompt includes what is cached, the candidates leave the thoughts out.
+fn read_usage(metadata: &Metadata<'_>) -> Usage {
+    let of = |details: &[Modality<'_>], name: &str| -> u64 {
+        let named = details.iter().filter(|detail| detail.modality == name);
+        named.fold(0, |sum, detail| sum.saturating_add(detail.token_count))
+    };
+    let images_in = of(&metadata.prompt_tokens_details, "IMAGE");
+    let text_out = of(&metadata.candidates_tokens_details, "TEXT");
+    let cached = metadata.cached_content_token_count;
+    let text_in = metadata
+        .prompt_token_count
+        .saturating_sub(images_in)
+        .saturating_sub(cached);
+    let mut usage = Usage::default();
+    usage.set(Unit::Input, text_in);
+    usage.set(Unit::CacheRead, cached);
+    usage.set(Unit::ImageInput, images_in);
+    usage.set(Unit::Output, text_out);
+    usage.set(Unit::Reasoning, metadata.thoughts_token_count);
+    usage.set(
+        Unit::ImageOutput,
+        metadata.candidates_token_count.saturating_sub(text_out),
+    );
+    usage
+}
