@@ -35,6 +35,7 @@ pub mod fields;
 pub mod format;
 mod framing;
 pub mod gemini;
+mod gemini;
 pub mod images;
 mod json;
 pub mod loss;

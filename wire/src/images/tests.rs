@@ -379,21 +379,31 @@ fn an_answer_without_an_image_says_why() {
             ImageTarget::GenerateContent,
             json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}),
             "PROHIBITED_CONTENT",
+            true,
         ),
         (
             ImageTarget::GenerateContent,
             json!({"candidates": [{"finishReason": "IMAGE_SAFETY", "content": {}}]}),
             "IMAGE_SAFETY",
+            true,
         ),
         (
             ImageTarget::GenerateContent,
             json!({"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": "I cannot."}]}}]}),
             "I cannot.",
+            false,
+        ),
+        (
+            ImageTarget::GenerateContent,
+            json!({"candidates": [{"finishReason": "NO_IMAGE"}]}),
+            "NO_IMAGE",
+            false,
         ),
         (
             ImageTarget::Predict,
             json!({"predictions": [{"raiFilteredReason": "Filtered."}]}),
             "Filtered",
+            true,
         ),
         (ImageTarget::Predict, json!({}), "filters", true),
     ];
