@@ -35,7 +35,6 @@ pub mod fields;
 pub mod format;
 mod framing;
 pub mod gemini;
-mod gemini;
 pub mod images;
 mod json;
 pub mod loss;
