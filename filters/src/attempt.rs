@@ -20,6 +20,7 @@ use crate::reserve::Held;
 use crate::settle::{Finish, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::{Side, Told};
+use crate::upload::Upload;
 
 /// How long a key that its provider refused is set aside.
 const KEY_ASIDE: Duration = Duration::from_secs(600);
@@ -99,6 +100,9 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
             &held,
         ),
     };
+    if ask.upload.as_ref().is_some_and(Upload::is_passing) {
+        run.delivery.expect_body();
+    }
     let finish = run.go().await;
     run.tally.settle(finish).await;
 }

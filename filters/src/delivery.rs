@@ -63,6 +63,9 @@ pub(crate) struct Delivery<'a, S> {
     total: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     begun: bool,
     next_tick: Option<Instant>,
+    /// Whether the owner is watched while something is waited for. Watching reads from the client, and so must not be done
+    /// while its body is still to come.
+    is_watched: bool,
     /// The head of an early commit, made when the call began.
     early_head: Option<ReplyHead>,
 }
@@ -82,6 +85,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
             pace,
             total: Box::pin(fast_sleep(total)),
             begun: false,
+            is_watched: true,
             next_tick: streamed.then(|| started + pace.early_commit),
             early_head,
         }
@@ -103,7 +107,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                () = self.sink.gone() => return Err(Interrupted::Gone),
+                () = self.sink.gone(), if self.is_watched => return Err(Interrupted::Gone),
                 () = self.total.as_mut() => return Err(Interrupted::TimeUp),
                 () = sleep_until(tick) => {}
             }
@@ -111,11 +115,19 @@ impl<'a, S: Sink> Delivery<'a, S> {
         }
     }
 
+    /// Says that the request's body is still to be read.
+    pub(crate) fn expect_body(&mut self) {
+        self.is_watched = false;
+    }
+
     /// The next piece of the request's body; reading it is the watch over the owner.
     pub(crate) async fn body_piece(&mut self) -> Result<Option<Bytes>, Interrupted> {
         tokio::select! {
             biased;
-            piece = self.sink.body_piece() => piece.map_err(|_| Interrupted::Gone),
+            piece = self.sink.body_piece() => {
+                self.is_watched = matches!(piece, Ok(None));
+                piece.map_err(|_| Interrupted::Gone)
+            }
             () = self.total.as_mut() => Err(Interrupted::TimeUp),
         }
     }

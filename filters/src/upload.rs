@@ -170,6 +170,11 @@ impl Upload {
         })
     }
 
+    /// Whether some of it is still to be read from the client.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.stored, Stored::Passing { .. })
+    }
+
     /// The whole of it, where it is in memory.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
         match &self.stored {

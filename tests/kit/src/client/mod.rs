@@ -111,7 +111,10 @@ impl Client {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let typed = length.map(|_| ("content-type", "application/json"));
+        let is_typed = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("content-type");
+        let typed = length
+            .filter(|_| !headers.iter().any(is_typed))
+            .map(|_| ("content-type", "application/json"));
         for (name, value) in own.chain(typed).chain(headers.iter().copied()) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
