@@ -13,9 +13,10 @@
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
+//! - [`anthropic`]: what Anthropic's clients are told beside answers: errors, token counts
 //! - [`models_list`]: the answer of `/v1/models`
 
-mod anthropic;
+pub mod anthropic;
 mod bedrock;
 pub mod body;
 mod chat;
