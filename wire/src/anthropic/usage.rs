@@ -70,8 +70,12 @@ impl<'de> Deserialize<'de> for Count {
 }
 
 impl Reported {
-    /// Takes in a `usage` object; false if it is none.
+    /// Takes in a `usage` object. False if it is none, or as long as nothing was counted: some servers fill it with
+    /// zeros, which must not be taken for a figure.
     pub fn merge(&mut self, usage_json: &str) -> bool {
+        if !usage_json.starts_with('{') {
+            return false;
+        }
         let Ok(raw) = serde_json::from_str::<Raw>(usage_json) else {
             return false;
         };
@@ -90,7 +94,7 @@ impl Reported {
         ] {
             *known = (*known).max(told.0);
         }
-        true
+        *self != Self::default()
     }
 
     /// The same in disjoint units.
@@ -112,7 +116,7 @@ impl Reported {
     }
 }
 
-/// Reads a `usage` object. None if it is not an object.
+/// Reads a `usage` object. None if it is not an object, or counts nothing.
 pub(super) fn read(usage_json: &str) -> Option<Usage> {
     let mut reported = Reported::default();
     reported.merge(usage_json).then(|| reported.usage())
@@ -224,6 +228,7 @@ mod tests {
     fn nonsense_counts_nothing() {
         assert_eq!(read("[]"), None);
         assert_eq!(read("null"), None);
+        assert_eq!(read(r#"{"input_tokens":0,"output_tokens":0}"#), None);
         let usage =
             read(r#"{"input_tokens":"many","output_tokens":-3,"cache_read_input_tokens":1e300}"#);
         assert_eq!(units(usage.unwrap()), [(Unit::CacheRead, MAX_COUNT)]);

@@ -74,10 +74,10 @@ impl Decode for Decoder {
             }
             return;
         };
-        let kind = if event.kind.is_empty() {
+        let kind = if event.kind.0.is_empty() {
             frame.name
         } else {
-            event.kind.as_ref()
+            event.kind.0.as_ref()
         };
         match kind {
             "content_block_delta" => {
@@ -147,11 +147,11 @@ impl Decoder {
     }
 
     fn take_delta(&mut self, index: u32, delta: Delta<'_>, emit: &mut Emit<'_>) {
-        match delta.kind.as_ref() {
-            "text_delta" => self.take_text(delta.text, emit),
-            "thinking_delta" => take_thinking(delta.thinking, emit),
-            "signature_delta" => take_signature(&delta.signature, emit),
-            "input_json_delta" => self.take_input(index, delta.partial_json, emit),
+        match delta.kind.0.as_ref() {
+            "text_delta" => self.take_text(delta.text.0, emit),
+            "thinking_delta" => take_thinking(delta.thinking.0, emit),
+            "signature_delta" => take_signature(&delta.signature.0, emit),
+            "input_json_delta" => self.take_input(index, delta.partial_json.0, emit),
             "citations_delta" => {
                 let citation = delta.citation.map(|raw| serde_json::from_str(raw.get()));
                 self.citations.extend(citation.and_then(Result::ok));
@@ -188,18 +188,18 @@ impl Decoder {
     }
 
     fn start_block(&mut self, index: u32, block: Block<'_>, emit: &mut Emit<'_>) {
-        match block.kind.as_ref() {
+        match block.kind.0.as_ref() {
             "text" => {
                 self.cited_from = self.chars;
-                self.take_text(block.text, emit);
+                self.take_text(block.text.0, emit);
             }
             "thinking" => {
-                take_thinking(block.thinking, emit);
-                take_signature(&block.signature, emit);
+                take_thinking(block.thinking.0, emit);
+                take_signature(&block.signature.0, emit);
             }
-            "redacted_thinking" if !block.data.is_empty() => emit(Event::RedactedThinking {
+            "redacted_thinking" if !block.data.0.is_empty() => emit(Event::RedactedThinking {
                 choice: 0,
-                signature: Signature::read(&block.data, Format::Anthropic),
+                signature: Signature::read(&block.data.0, Format::Anthropic),
             }),
             "tool_use" => self.start_tool(index, block, emit),
             // What a tool of Anthropic's is asked and answers has no counterpart elsewhere.
@@ -210,12 +210,12 @@ impl Decoder {
     fn start_tool(&mut self, index: u32, block: Block<'_>, emit: &mut Emit<'_>) {
         let tool = self.tools;
         self.tools += 1;
-        let id = if block.id.is_empty() {
+        let id = if block.id.0.is_empty() {
             Cow::Owned(format!("toolu_{}_{tool}", fit(&self.call_id)))
         } else {
-            block.id
+            block.id.0
         };
-        let name = self.names.original(block.name);
+        let name = self.names.original(block.name.0);
         let is_custom = self.names.is_custom(&name);
         let initial = block.input.map(|raw| raw.get()).unwrap_or_default();
         self.open_tools.push(OpenTool {

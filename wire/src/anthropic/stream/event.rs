@@ -1,14 +1,16 @@
 //! The events of a stream, as far as they are looked at. Text is borrowed where nothing in it is escaped.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 pub(super) struct StreamEvent<'a> {
     #[serde(borrow, default, rename = "type")]
-    pub kind: Cow<'a, str>,
+    pub kind: Text<'a>,
     #[serde(default)]
     pub index: u32,
     #[serde(borrow)]
@@ -27,15 +29,15 @@ pub(super) struct StreamEvent<'a> {
 #[derive(Deserialize)]
 pub(super) struct Delta<'a> {
     #[serde(borrow, default, rename = "type")]
-    pub kind: Cow<'a, str>,
+    pub kind: Text<'a>,
     #[serde(borrow, default)]
-    pub text: Cow<'a, str>,
+    pub text: Text<'a>,
     #[serde(borrow, default)]
-    pub thinking: Cow<'a, str>,
+    pub thinking: Text<'a>,
     #[serde(borrow, default)]
-    pub partial_json: Cow<'a, str>,
+    pub partial_json: Text<'a>,
     #[serde(borrow, default)]
-    pub signature: Cow<'a, str>,
+    pub signature: Text<'a>,
     #[serde(borrow)]
     pub citation: Option<&'a RawValue>,
     pub stop_reason: Option<String>,
@@ -56,19 +58,51 @@ pub(super) struct Message<'a> {
 #[derive(Deserialize)]
 pub(super) struct Block<'a> {
     #[serde(borrow, default, rename = "type")]
-    pub kind: Cow<'a, str>,
+    pub kind: Text<'a>,
     #[serde(borrow, default)]
-    pub id: Cow<'a, str>,
+    pub id: Text<'a>,
     #[serde(borrow, default)]
-    pub name: Cow<'a, str>,
+    pub name: Text<'a>,
     #[serde(borrow, default)]
-    pub text: Cow<'a, str>,
+    pub text: Text<'a>,
     #[serde(borrow, default)]
-    pub thinking: Cow<'a, str>,
+    pub thinking: Text<'a>,
     #[serde(borrow, default)]
-    pub signature: Cow<'a, str>,
+    pub signature: Text<'a>,
     #[serde(borrow, default)]
-    pub data: Cow<'a, str>,
+    pub data: Text<'a>,
     #[serde(borrow)]
     pub input: Option<&'a RawValue>,
+}
+
+/// Text; null is as good as none.
+#[derive(Default)]
+pub(super) struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string or null")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Text::default())
+    }
 }
