@@ -14,6 +14,7 @@
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
+//! - [`anthropic`]: what Anthropic's clients are told beside answers: errors, token counts
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
