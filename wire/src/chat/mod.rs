@@ -1,9 +1,23 @@
 //! OpenAI's Chat Completions, and its legacy Completions beside it.
 
+mod assistant;
+mod completions;
+mod content;
+mod finish;
 mod request;
 mod response;
 mod stream;
+mod thinking;
+mod tool_names;
+mod usage;
+mod write_json;
 
-pub(crate) use request::{CARRIES, read_completions_request, read_request, write_request};
-pub(crate) use response::{read_reply, write_completions_reply, write_reply};
-pub(crate) use stream::{CompletionsEncoder, Decoder, Encoder};
+pub(crate) use completions::{
+    CompletionsEncoder, read_completions_request, write_completions_reply,
+};
+pub(crate) use request::{CARRIES, read_request, write_request};
+pub(crate) use response::{read_reply, write_reply};
+pub(crate) use stream::{Decoder, Encoder};
+
+#[cfg(test)]
+mod tests;
