@@ -1,14 +1,18 @@
-//! OpenAI's Responses.
+//! OpenAI's Responses (<https://platform.openai.com/docs/api-reference/responses>), without stored conversations: every
+//! request brings its whole history.
 
 mod request;
 mod response;
+mod stateless;
 mod stream;
+mod thoughts;
+mod tools;
 
 pub(crate) use request::{CARRIES, read_request, write_request};
+pub use response::{failed_event, response_id};
 pub(crate) use response::{read_reply, write_reply};
+pub use stateless::{StatefulError, check_stateless};
 pub(crate) use stream::{Decoder, Encoder};
 
-/// TEMPORARY
-pub fn failed_event(_: &str, _: u64, _: &str, _: &str, message: &str) -> Vec<u8> {
-    message.as_bytes().to_vec()
-}
+#[cfg(test)]
+mod tests;

@@ -1,43 +1,10 @@
 //! Streams.
 
-use crate::framing::Frame;
-use crate::neutral::Event;
-use crate::stream::{Decode, Encode};
-use crate::translate::Context;
+mod decoder;
+mod encoder;
+mod event_text;
+mod message;
+mod slot;
 
-pub(crate) struct Decoder;
-
-impl Decoder {
-    pub fn new(context: &Context) -> Self {
-        let _ = context;
-        Self
-    }
-}
-
-impl Decode for Decoder {
-    fn decode(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        let _ = (frame, emit);
-        unimplemented!()
-    }
-
-    fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
-        let _ = emit;
-        unimplemented!()
-    }
-}
-
-pub(crate) struct Encoder;
-
-impl Encoder {
-    pub fn new(context: &Context) -> Self {
-        let _ = context;
-        Self
-    }
-}
-
-impl Encode for Encoder {
-    fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let _ = (event, out);
-        unimplemented!()
-    }
-}
+pub(crate) use decoder::Decoder;
+pub(crate) use encoder::Encoder;
