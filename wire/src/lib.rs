@@ -11,6 +11,7 @@
 //! - [`estimate`]: token counts where nobody reported any
 //! - [`format`](mod@format): the dialects, and which of them serves which
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
+//! - [`gemini`]: besides its translation, what a gateway says of itself in Google's words: errors, token counts
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
@@ -27,7 +28,7 @@ pub mod estimate;
 pub mod fields;
 pub mod format;
 mod framing;
-mod gemini;
+pub mod gemini;
 mod json;
 pub mod loss;
 pub mod models_list;
