@@ -12,6 +12,7 @@
 //! - [`format`](mod@format): the dialects, and which of them serves which
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
 //! - [`responses`]: beside the translation, what every request of this format is held against
+//! - [`gemini`]: besides its translation, what a gateway says of itself in Google's words: errors, token counts
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give

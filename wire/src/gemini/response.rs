@@ -1,14 +1,8 @@
 //! Whole answers.
 
-use crate::neutral::Reply;
-use crate::translate::{Context, ReplyError};
+mod read;
+mod write;
 
-pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyError> {
-    let _ = (body, context);
-    unimplemented!()
-}
-
-pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
-    let _ = (reply, context);
-    unimplemented!()
-}
+pub(super) use read::push_part;
+pub(crate) use read::read_reply;
+pub(crate) use write::write_reply;

@@ -1,43 +1,8 @@
-//! Streams.
+//! Streams: each event is a whole `GenerateContentResponse` with what is new, and nothing but the stream's end ends it.
 
-use crate::framing::Frame;
-use crate::neutral::Event;
-use crate::stream::{Decode, Encode};
-use crate::translate::Context;
+mod decoder;
+mod encoder;
 
-pub(crate) struct Decoder;
-
-impl Decoder {
-    pub fn new(context: &Context) -> Self {
-        let _ = context;
-        Self
-    }
-}
-
-impl Decode for Decoder {
-    fn decode(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        let _ = (frame, emit);
-        unimplemented!()
-    }
-
-    fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
-        let _ = emit;
-        unimplemented!()
-    }
-}
-
-pub(crate) struct Encoder;
-
-impl Encoder {
-    pub fn new(context: &Context) -> Self {
-        let _ = context;
-        Self
-    }
-}
-
-impl Encode for Encoder {
-    fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let _ = (event, out);
-        unimplemented!()
-    }
-}
+pub(crate) use decoder::Decoder;
+pub(crate) use encoder::Encoder;
+pub use encoder::KEEP_ALIVE;

@@ -1,0 +1,81 @@
+//! Writing a whole answer.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::format::Format;
+use crate::gemini::part::{KnownPart, WirePart};
+use crate::gemini::{finish, logprobs, usage};
+use crate::neutral::{Choice, Content, Part, Reply};
+use crate::translate::Context;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    candidates: Vec<WireCandidate<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_metadata: Option<Value>,
+    model_version: &'a str,
+    response_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireCandidate<'a> {
+    content: WireContent<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'a str>,
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs_result: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct WireContent<'a> {
+    parts: Vec<WirePart<'a>>,
+    role: &'static str,
+}
+
+/// Writes the answer of `generateContent`.
+#[expect(clippy::expect_used, reason = "writing values to memory cannot fail")]
+pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
+    let body = Body {
+        candidates: reply.choices.iter().map(write_choice).collect(),
+        usage_metadata: reply.usage.as_ref().map(usage::write),
+        model_version: reply.model.as_deref().unwrap_or(&context.model),
+        response_id: reply.id.as_deref().unwrap_or(&context.call_id),
+    };
+    serde_json::to_vec(&body).expect("values serialize")
+}
+
+fn write_choice(choice: &Choice) -> WireCandidate<'_> {
+    let mut parts: Vec<_> = choice.parts.iter().filter_map(write_part).collect();
+    // Google's SDK takes an answer without parts for an invalid one, and forgets the whole turn.
+    if parts.is_empty() {
+        parts.push(WirePart::Known(KnownPart::text("")));
+    }
+    WireCandidate {
+        content: WireContent {
+            parts,
+            role: "model",
+        },
+        finish_reason: choice.finish.as_ref().map(finish::write),
+        index: choice.index,
+        logprobs_result: choice.logprobs.as_ref().and_then(logprobs::write),
+    }
+}
+
+fn write_part(part: &Part) -> Option<WirePart<'_>> {
+    Some(WirePart::Known(match &part.content {
+        Content::Text(text) | Content::Refusal(text) => KnownPart::text(text.as_str()),
+        Content::Thinking(thinking) => KnownPart::thinking(thinking),
+        Content::ToolCall(call) => KnownPart::call_for_client(call),
+        Content::Other {
+            format: Format::Gemini,
+            value,
+            ..
+        } => return Some(WirePart::Own(value)),
+        Content::ToolResult(_) | Content::Other { .. } => return None,
+        media => KnownPart::media(media)?,
+    }))
+}
