@@ -16,12 +16,14 @@
 //! - [`models_list`]: the answer of `/v1/models`
 
 mod anthropic;
-mod bedrock;
+mod arguments;
+pub mod bedrock;
 pub mod body;
 mod chat;
 pub mod chat_reply;
 pub mod chat_stream;
 mod cohere;
+mod defaults;
 pub mod errors;
 pub mod estimate;
 pub mod fields;
@@ -29,6 +31,7 @@ pub mod format;
 mod framing;
 mod gemini;
 mod json;
+mod lenient;
 pub mod loss;
 pub mod models_list;
 pub mod neutral;

@@ -5,6 +5,7 @@ mod openai;
 
 use std::str::FromStr;
 
+pub(crate) use openai::MAX_COUNT;
 pub use openai::from_openai;
 
 /// What is counted. No token is in two units.

@@ -8,6 +8,7 @@ use crate::translate::Target;
 pub(crate) const CARRIES: Carries = Carries {
     params: &[],
     content: &[],
+    rest: &[],
 };
 
 pub(crate) fn write_request(
