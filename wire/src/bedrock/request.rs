@@ -112,9 +112,11 @@ pub(crate) fn write_request(
         effort,
     } = inference::write_inference(request, family, target, &conversation, losses)?;
     let output_config = write_output(request, effort, &mut additional);
-    if let Some(Value::Object(own)) = request.rest.get(ADDITIONAL) {
+    match request.rest.get(ADDITIONAL) {
         // What the client says in the model's own words is meant.
-        additional.extend(own.clone());
+        Some(Value::Object(own)) => additional.extend(own.clone()),
+        Some(_) => losses.hint(ADDITIONAL, "it must be an object")?,
+        None => {}
     }
     let tells_stop = matches!(family, Family::Claude(_)) && !request.stop.is_empty();
     let body = Body {

@@ -120,10 +120,14 @@ impl Answer<'_> {
         let content: Vec<Value> = list
             .iter()
             .map(|one| {
-                let mut value = one.token.to_openai();
+                let TokenLogprob {
+                    token,
+                    logprob,
+                    bytes,
+                } = &one.token;
                 let top = one.top_logprobs.as_deref().unwrap_or_default();
-                value["top_logprobs"] = top.iter().map(TokenLogprob::to_openai).collect();
-                value
+                let top: Vec<_> = top.iter().map(TokenLogprob::to_openai).collect();
+                json!({ "token": token, "logprob": logprob, "bytes": bytes, "top_logprobs": top })
             })
             .collect();
         Some(json!({ "content": content, "refusal": null }))

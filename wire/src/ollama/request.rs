@@ -135,7 +135,7 @@ pub(crate) fn write_request(
             Some(ResponseFormat::JsonSchema { schema, .. }) => Some(schema),
             Some(ResponseFormat::Text) | None => None,
         },
-        options: options::write_options(request),
+        options: options::write_options(request, losses)?,
         stream: request.stream,
         think: request.rest.get("think").cloned().or(thinks),
         logprobs: wants_logprobs,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::loss::{Loss, Losses};
 use crate::neutral::{Param, Request};
 
 /// Parameters that are options under the same name.
@@ -19,10 +20,17 @@ const SAME_NAME: [(Param, &str); 7] = [
 const NO_OPTIONS: [&str; 5] = ["options", "keep_alive", "think", "truncate", "shift"];
 
 /// The client's own `options`, then options it put beside them, then what its format has a parameter for.
-pub(super) fn write_options(request: &Request) -> Map<String, Value> {
+pub(super) fn write_options(
+    request: &Request,
+    losses: &mut Losses,
+) -> Result<Map<String, Value>, Loss> {
     let mut options = match request.rest.get("options") {
         Some(Value::Object(options)) => options.clone(),
-        _ => Map::new(),
+        Some(_) => {
+            losses.hint("options", "it must be an object")?;
+            Map::new()
+        }
+        None => Map::new(),
     };
     for name in super::CARRIES.rest {
         if let Some(value) = request.rest.get(*name)
@@ -42,5 +50,5 @@ pub(super) fn write_options(request: &Request) -> Map<String, Value> {
     if !request.stop.is_empty() {
         options.insert("stop".into(), request.stop.clone().into());
     }
-    options
+    Ok(options)
 }
