@@ -49,6 +49,8 @@ pub struct Carries {
     pub params: &'static [Param],
     /// Its kinds of content.
     pub content: &'static [ContentKind],
+    /// Members of the format's own that are carried as they are where a client puts them beside its own format's.
+    pub rest: &'static [&'static str],
 }
 
 /// A request that cannot be said in a target's format without losing what it means: HTTP 400, naming it.
@@ -160,7 +162,8 @@ pub fn check(request: &Request, carries: &Carries, losses: &mut Losses) -> Resul
         let what = format!("{place} ({})", kind.as_str());
         losses.lose(&what, UNKNOWN_THERE, class)?;
     }
-    for name in request.rest.keys() {
+    let is_carried = |name: &&String| carries.rest.contains(&name.as_str());
+    for name in request.rest.keys().filter(|name| !is_carried(name)) {
         losses.lose(name, UNKNOWN_THERE, Class::Hint)?;
     }
     Ok(())
@@ -174,6 +177,7 @@ mod tests {
     const CARRIES: Carries = Carries {
         params: &[Param::Temperature],
         content: &[ContentKind::Text],
+        rest: &["num_ctx"],
     };
 
     fn dropped(request: &Request, policy: DropParams) -> Result<Vec<String>, String> {
@@ -188,6 +192,7 @@ mod tests {
         request.set_param(Param::Temperature, json!(1));
         request.set_param(Param::Seed, json!(7));
         request.rest.insert("novelty".into(), json!(true));
+        request.rest.insert("num_ctx".into(), json!(8192));
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
             dropped(&request, DropParams::Hints),

@@ -1,27 +1,403 @@
-//! Streams.
+//! Streams of ConverseStream.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::names::Names;
+use super::response::{finish, stop_sequence};
+use super::usage::TokenUsage;
+use crate::errors::{UpstreamError, describe};
+use crate::format::Format;
 use crate::framing::Frame;
-use crate::neutral::Event;
+use crate::lenient::text;
+use crate::neutral::{Event, Signature};
 use crate::stream::Decode;
 use crate::translate::Context;
 
-pub(crate) struct Decoder;
+/// There is one answer only.
+const CHOICE: u32 = 0;
+
+/// Reads a stream.
+pub(crate) struct Decoder {
+    names: Names,
+    has_started: bool,
+    /// The blocks that are open and are more than text.
+    open: Vec<Open>,
+    tools: u32,
+    has_stopped: bool,
+    has_metadata: bool,
+    is_over: bool,
+}
+
+/// An open block.
+struct Open {
+    index: u64,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    /// A call, by its number, and whether any input came.
+    Tool { number: u32, has_input: bool },
+    /// An image and what has come of it, in base64.
+    Image { format: String, base64: String },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockStart<'a> {
+    #[serde(default)]
+    content_block_index: u64,
+    #[serde(borrow, default)]
+    start: Option<Start<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Start<'a> {
+    #[serde(borrow, default)]
+    tool_use: Option<ToolUseStart<'a>>,
+    #[serde(default)]
+    image: Option<ImageStart>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolUseStart<'a> {
+    #[serde(borrow, default, deserialize_with = "text")]
+    tool_use_id: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    name: Cow<'a, str>,
+    /// `server_tool_use`: the provider calls it itself.
+    #[serde(default)]
+    r#type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ImageStart {
+    #[serde(default)]
+    format: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockDelta<'a> {
+    #[serde(default)]
+    content_block_index: u64,
+    #[serde(borrow, default)]
+    delta: Delta<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delta<'a> {
+    #[serde(borrow, default, deserialize_with = "text")]
+    text: Cow<'a, str>,
+    #[serde(borrow, default)]
+    tool_use: Option<ToolUseDelta<'a>>,
+    #[serde(borrow, default)]
+    reasoning_content: Option<ReasoningDelta<'a>>,
+    #[serde(default)]
+    image: Option<ImageDelta>,
+}
+
+#[derive(Deserialize)]
+struct ToolUseDelta<'a> {
+    #[serde(borrow, default, deserialize_with = "text")]
+    input: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReasoningDelta<'a> {
+    #[serde(borrow, default, deserialize_with = "text")]
+    text: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    signature: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    redacted_content: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct ImageDelta {
+    #[serde(default)]
+    source: Option<ImageSource>,
+}
+
+#[derive(Deserialize)]
+struct ImageSource {
+    #[serde(default)]
+    bytes: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockStop {
+    #[serde(default)]
+    content_block_index: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageStop<'a> {
+    #[serde(borrow, default, deserialize_with = "text")]
+    stop_reason: Cow<'a, str>,
+    #[serde(default)]
+    additional_model_response_fields: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    usage: Option<TokenUsage>,
+}
 
 impl Decoder {
     pub fn new(context: &Context) -> Self {
-        let _ = context;
-        Self
+        Self {
+            names: Names::of(&context.request),
+            has_started: false,
+            open: Vec::new(),
+            tools: 0,
+            has_stopped: false,
+            has_metadata: false,
+            is_over: false,
+        }
+    }
+
+    fn read(
+        &mut self,
+        frame: &Frame<'_>,
+        emit: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), serde_json::Error> {
+        match frame.name {
+            "contentBlockDelta" => {
+                let delta: BlockDelta<'_> = serde_json::from_slice(frame.data)?;
+                self.start(emit);
+                self.read_delta(delta, emit);
+            }
+            "messageStart" => self.start(emit),
+            "contentBlockStart" => {
+                let block: BlockStart<'_> = serde_json::from_slice(frame.data)?;
+                self.start(emit);
+                self.open_block(block, emit);
+            }
+            "contentBlockStop" => {
+                let stop: BlockStop = serde_json::from_slice(frame.data)?;
+                self.close_block(stop.content_block_index, emit);
+            }
+            "messageStop" => {
+                let stop: MessageStop<'_> = serde_json::from_slice(frame.data)?;
+                self.start(emit);
+                self.stop(&stop, emit);
+            }
+            "metadata" => {
+                let metadata: Metadata = serde_json::from_slice(frame.data)?;
+                self.start(emit);
+                if let Some(usage) = metadata.usage {
+                    emit(Event::Usage(usage.to_usage()));
+                }
+                self.has_metadata = true;
+                self.end_if_complete(emit);
+            }
+            // Nothing that is known yet.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
+        if !std::mem::replace(&mut self.has_started, true) {
+            emit(Event::Start {
+                id: None,
+                model: None,
+            });
+        }
+    }
+
+    fn open_block(&mut self, block: BlockStart<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        let Some(start) = block.start else {
+            return;
+        };
+        let kind = if let Some(tool) = start.tool_use {
+            if tool.r#type.is_some() {
+                return;
+            }
+            let number = self.tools;
+            self.tools += 1;
+            emit(Event::ToolStart {
+                choice: CHOICE,
+                tool: number,
+                id: tool.tool_use_id,
+                name: Cow::Borrowed(self.names.original(&tool.name)),
+                is_custom: false,
+                signature: None,
+            });
+            OpenKind::Tool {
+                number,
+                has_input: false,
+            }
+        } else if let Some(image) = start.image {
+            OpenKind::Image {
+                format: image.format,
+                base64: String::new(),
+            }
+        } else {
+            return;
+        };
+        self.open.push(Open {
+            index: block.content_block_index,
+            kind,
+        });
+    }
+
+    fn read_delta(&mut self, block: BlockDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        let delta = block.delta;
+        if !delta.text.is_empty() {
+            emit(Event::Text {
+                choice: CHOICE,
+                text: delta.text,
+            });
+        }
+        if let Some(reasoning) = delta.reasoning_content {
+            read_reasoning(reasoning, emit);
+        }
+        if delta.tool_use.is_none() && delta.image.is_none() {
+            return;
+        }
+        let of_block = |open: &&mut Open| open.index == block.content_block_index;
+        let Some(open) = self.open.iter_mut().rev().find(of_block) else {
+            return;
+        };
+        match (&mut open.kind, delta.tool_use, delta.image) {
+            (OpenKind::Tool { number, has_input }, Some(tool), _) if !tool.input.is_empty() => {
+                *has_input = true;
+                emit(Event::ToolInput {
+                    choice: CHOICE,
+                    tool: *number,
+                    text: tool.input,
+                });
+            }
+            (OpenKind::Image { base64, .. }, _, Some(image)) => {
+                base64.push_str(image.source.map(|it| it.bytes).as_deref().unwrap_or(""));
+            }
+            _ => {}
+        }
+    }
+
+    fn close_block(&mut self, index: u64, emit: &mut dyn FnMut(Event<'_>)) {
+        let Some(at) = self.open.iter().rposition(|open| open.index == index) else {
+            return;
+        };
+        close(self.open.swap_remove(at).kind, emit);
+    }
+
+    fn stop(&mut self, stop: &MessageStop<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        if std::mem::replace(&mut self.has_stopped, true) {
+            return;
+        }
+        for open in std::mem::take(&mut self.open) {
+            close(open.kind, emit);
+        }
+        let sequence = stop
+            .additional_model_response_fields
+            .as_ref()
+            .and_then(stop_sequence);
+        emit(Event::Finish {
+            choice: CHOICE,
+            finish: finish(&stop.stop_reason, self.tools > 0, sequence),
+        });
+        self.end_if_complete(emit);
+    }
+
+    fn end_if_complete(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
+        if self.has_stopped && self.has_metadata {
+            self.is_over = true;
+            emit(Event::Done);
+        }
+    }
+}
+
+fn read_reasoning(reasoning: ReasoningDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+    let sign = |value: Cow<'_, str>| Signature::new(Format::Bedrock, value);
+    if !reasoning.text.is_empty() {
+        emit(Event::Thinking {
+            choice: CHOICE,
+            text: reasoning.text,
+        });
+    }
+    if !reasoning.signature.is_empty() {
+        emit(Event::Signature {
+            choice: CHOICE,
+            signature: sign(reasoning.signature),
+        });
+    }
+    if !reasoning.redacted_content.is_empty() {
+        emit(Event::RedactedThinking {
+            choice: CHOICE,
+            signature: sign(reasoning.redacted_content),
+        });
+    }
+}
+
+/// What a block comes to when it ends.
+fn close(kind: OpenKind, emit: &mut dyn FnMut(Event<'_>)) {
+    match kind {
+        OpenKind::Tool {
+            number,
+            has_input: false,
+        } => emit(Event::ToolInput {
+            choice: CHOICE,
+            tool: number,
+            text: Cow::Borrowed("{}"),
+        }),
+        OpenKind::Image { format, base64 } if !base64.is_empty() => emit(Event::Image {
+            choice: CHOICE,
+            media_type: Cow::Owned(format!("image/{format}")),
+            base64: Cow::Owned(base64),
+        }),
+        OpenKind::Tool { .. } | OpenKind::Image { .. } => {}
     }
 }
 
 impl Decode for Decoder {
     fn decode(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        let _ = (frame, emit);
-        unimplemented!()
+        if self.is_over {
+            return;
+        }
+        if frame.name.ends_with("Exception") {
+            self.is_over = true;
+            emit(Event::Error(exception(frame)));
+        } else if self.read(frame, emit).is_err() {
+            // A piece of the answer is lost with it.
+            self.is_over = true;
+            emit(Event::Error(describe(frame.data)));
+        }
     }
 
     fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
-        let _ = emit;
-        unimplemented!()
+        if self.has_stopped && !self.is_over {
+            self.is_over = true;
+            emit(Event::Done);
+        }
     }
+}
+
+/// An exception in the middle of a stream, under the name that AWS documents: `ThrottlingException` comes as
+/// `throttlingException`.
+fn exception(frame: &Frame<'_>) -> UpstreamError {
+    let mut letters = frame.name.chars();
+    let code: String = letters
+        .next()
+        .map(|first| first.to_ascii_uppercase())
+        .into_iter()
+        .chain(letters)
+        .collect();
+    let mut error = describe(frame.data);
+    if error.message.is_empty() {
+        error.message.clone_from(&code);
+    }
+    error.code = Some(code);
+    error
 }

@@ -9,7 +9,7 @@ use crate::json;
 
 /// No count is taken for more than this: the largest integer that every JSON implementation keeps exact. Sums of all
 /// units then stay far within `i64`, as a database needs.
-const MAX_COUNT: u64 = 1 << 53;
+pub(crate) const MAX_COUNT: u64 = 1 << 53;
 
 /// The numbers as reported; they overlap.
 #[derive(Default)]
