@@ -112,6 +112,11 @@ impl Layout {
         })
     }
 
+    /// The region where none is named.
+    pub(crate) fn default_region(self) -> Option<&'static str> {
+        (self == Self::Vertex).then_some("global")
+    }
+
     /// What a base URL of this layout is often given with although the paths have it already.
     pub(crate) fn surplus(self) -> &'static [&'static str] {
         match self {

@@ -175,7 +175,8 @@ fn find_address(
         },
         (None, None) => return Err(Unknown::Missing("base_url")),
     };
-    let region = place_name(values.region.as_ref(), &values.region_env, environment)?;
+    let region = place_name(values.region.as_ref(), &values.region_env, environment)?
+        .or_else(|| values.layout.default_region().map(str::to_owned));
     let project = place_name(values.project.as_ref(), &values.project_env, environment)?;
     if template.has_region() && region.is_none() {
         return Err(Unknown::Missing("region"));

@@ -148,6 +148,56 @@ fn a_provider_says_what_it_needs() {
 }
 
 #[test]
+fn what_a_provider_speaks_and_where_is_checked() {
+    assert_eq!(
+        errors_in(
+            "providers:\n  p:\n    base_url: https://{regoin}.h\n    formats: [chat, open-ai]\n    region: a/b\n    \
+             paths:\n      chta: /x\n      chat: x\n    layout: azur\n    drop_params: some\n    \
+             model_options:\n      'a b': {}\n      a*: {format: chat, formats: [x]}\n    endpoints: {image: true}\n    \
+             region_env: [A B]\n  q:\n    base_url: https://{region}.h\n  r:\n    base_url: https://h\n    \
+             api_version: 1&x\n"
+        ),
+        [
+            "weir.yaml:3: `providers.p.base_url`: `{regoin}.h` is not a host name; write it in ASCII, an IPv6 address in \
+             brackets",
+            "weir.yaml:4: `providers.p.formats`: `open-ai` is no format; the formats are `chat`, `completions`, `responses`, \
+             `anthropic`, `gemini`, `bedrock`, `ollama`, `cohere`",
+            "weir.yaml:5: `providers.p.region`: `a/b` is not a name of a-z, 0-9 and `-`",
+            "weir.yaml:7: `providers.p.paths.chta` is not a setting (did you mean `chat`?)",
+            "weir.yaml:8: `providers.p.paths.chat`: `x` must begin with `/`",
+            "weir.yaml:9: `providers.p.layout`: `azur` is none of `plain`, `azure`, `vertex`, `ollama`, `bedrock`",
+            "weir.yaml:10: `providers.p.drop_params`: `some` is none of `hints`, `all`, `none`",
+            "weir.yaml:12: `providers.p.model_options.a b`: `a b` is not a model; write its name, with `*` for what may be \
+             anything",
+            "weir.yaml:13: `providers.p.model_options.a*.format` is not a setting (did you mean `formats`?)",
+            "weir.yaml:13: `providers.p.model_options.a*.formats`: `x` is no format; the formats are `chat`, `completions`, \
+             `responses`, `anthropic`, `gemini`, `bedrock`, `ollama`, `cohere`",
+            "weir.yaml:14: `providers.p.endpoints.image` is not a setting (did you mean `images`?)",
+            "weir.yaml:15: `providers.p.region_env`: is not the name of an environment variable; write the name, not the key",
+            "weir.yaml:16: `providers.q` needs a `region`",
+            "weir.yaml:20: `providers.r.api_version`: `1&x` is not a version; write v1 or a date, such as 2024-10-21 or \
+             2025-04-01-preview",
+        ]
+    );
+}
+
+#[test]
+fn a_provider_that_is_left_out_is_told_where_somebody_spoke_of_it() {
+    let text = "providers:\n  bedrock:\n    models: [mine]\n";
+    let case = Case::new(&[("weir.yaml", text)], &[]).unwrap();
+    let warnings = case.load().unwrap().warnings.join("\n");
+    assert!(
+        warnings.ends_with("weir.yaml:2: `providers.bedrock` is left out, as it needs a `region`"),
+        "{warnings}"
+    );
+    assert_eq!(
+        errors_of(&[("AWS_REGION", "eu/central")]).len(),
+        1,
+        "a region that could lead elsewhere"
+    );
+}
+
+#[test]
 fn keys_and_headers_are_checked_without_repeating_them() {
     let errors = errors_in(
         "providers:\n  p:\n    base_url: http://h\n    keys:\n      - {env: sk-hunter2}\n      - {key: sk-hunter2}\n      \

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use weir_config::{Auth, LogFormat, OperatorKeys, Source, Synchronous};
+use weir_wire::format::Format;
+use weir_wire::loss::DropParams;
 
 use crate::{Case, errors_of};
 
@@ -72,6 +74,46 @@ fn a_provider_is_five_lines() {
     assert!(provider.knows("my-model") && !provider.knows("other"));
     assert_eq!(provider.auth, Auth::Bearer);
     assert!(!provider.local);
+}
+
+#[test]
+fn the_options_of_models_merge_and_the_most_telling_counts() {
+    let text = "providers:\n  openai:\n    drop_params: none\n    endpoints: {chat: false}\n    \
+                paths: {responses: '/v2/{model}/r?v={api_version}'}\n    model_options:\n      \
+                'gpt-*': {drop_params: all, max_output_tokens: 9}\n      gpt-5: {max_output_tokens: 7}\n      \
+                'gpt-*-pro': {max_output_tokens: 8}\n";
+    let case = Case::new(&[("weir.yaml", text)], &[]).unwrap();
+    let settings = case.load().unwrap().settings;
+    let openai = &settings.providers["openai"];
+    assert_eq!(openai.formats_for("gpt-5"), [Format::Responses]);
+    assert_eq!(openai.formats_for("o3-pro"), [Format::Responses]);
+    assert_eq!(openai.drop_params("o3"), DropParams::None);
+    assert_eq!(openai.drop_params("gpt-5"), DropParams::All);
+    assert_eq!(openai.max_output_tokens("gpt-5"), Some(7));
+    assert_eq!(openai.max_output_tokens("gpt-5-pro"), Some(8));
+    assert_eq!(openai.max_output_tokens("gpt-4"), Some(9));
+    assert_eq!(openai.max_output_tokens("o3"), None);
+    assert_eq!(openai.path("responses", "a/b"), "/v1/v2/a%2Fb/r?v=v1");
+    assert_eq!(openai.path("speech", "x"), "/v1/audio/speech");
+}
+
+#[test]
+fn an_address_may_come_from_the_environment_and_older_ones_still_serve() {
+    let text = "providers:\n  p:\n    base_url_env: P_URL\n  ollama:\n    base_url: http://gpu-box:11434/v1\n";
+    let env = [("P_URL", "https://p.example.com/v1/")];
+    let case = Case::new(&[("weir.yaml", text)], &env).unwrap();
+    let providers = case.load().unwrap().settings.providers;
+    assert_eq!(providers["p"].base_url.host, "p.example.com");
+    assert_eq!(providers["p"].path("chat", "m"), "/v1/chat/completions");
+    assert_eq!(
+        providers["ollama"].path("chat", "m"),
+        "/v1/chat/completions"
+    );
+    let without = Case::new(&[("weir.yaml", text)], &[]).unwrap();
+    assert_eq!(
+        without.errors(),
+        ["weir.yaml:2: `providers.p` needs a `base_url`"]
+    );
 }
 
 #[test]
