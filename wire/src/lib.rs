@@ -24,18 +24,16 @@
 //! - [`multipart`]: forms with files, observed as they arrive
 
 pub mod anthropic;
-pub mod audio;
-mod bedrock;
-mod anthropic;
 mod arguments;
+pub mod audio;
 pub mod bedrock;
 pub mod body;
 mod chat;
 pub mod chat_reply;
 pub mod chat_stream;
 mod cohere;
-pub mod embeddings;
 mod defaults;
+pub mod embeddings;
 pub mod errors;
 pub mod estimate;
 pub mod fields;

@@ -130,7 +130,11 @@ impl Relay {
     ///
     /// # Errors
     /// If an event is too long or not framed as its format says. The stream is dead then: `feed` says so again.
-    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<Bytes>) -> Result<(), StreamError> {
+    pub fn feed(
+        &mut self,
+        chunk: impl AsRef<[u8]>,
+        out: &mut Vec<Bytes>,
+    ) -> Result<(), StreamError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -143,7 +147,7 @@ impl Relay {
             raw_error,
             ..
         } = self;
-        let fed = framing.feed(chunk, |frame, raw| {
+        let fed = framing.feed(chunk.as_ref(), |frame, raw| {
             take(
                 decoder,
                 encoder,

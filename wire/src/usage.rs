@@ -1,10 +1,13 @@
 //! Token counts in disjoint units. Providers count overlapping things under similar names; here every token is in
 //! exactly one unit, so that a price can be put on each and nothing is charged twice.
 
+mod modalities;
 mod openai;
 
 use std::str::FromStr;
 
+pub use modalities::from_modalities;
+pub(crate) use modalities::whole_seconds;
 pub(crate) use openai::MAX_COUNT;
 pub use openai::from_openai;
 

@@ -1,26 +1,60 @@
-//! Requests.
+//! Requests (<https://platform.claude.com/docs/en/api/messages>).
 
-use crate::fields::RequestError;
-use crate::loss::{Carries, Loss, Losses};
-use crate::neutral::Request;
-use crate::translate::Target;
+mod blocks;
+mod body;
+mod conversation;
+mod media;
+mod read;
+mod sampling;
+mod think;
+mod tools;
+mod write;
 
+use crate::loss::Carries;
+use crate::neutral::{ContentKind, Param};
+
+pub(super) use blocks::read_parts;
+pub(crate) use read::read_request;
+pub(crate) use write::write_request;
+
+/// Some of these are carried for some values only: the writer looks at those.
 pub(crate) const CARRIES: Carries = Carries {
-    params: &[],
-    content: &[],
+    params: &[
+        Param::MaxTokens,
+        Param::Temperature,
+        Param::TopP,
+        Param::TopK,
+        Param::Stop,
+        Param::N,
+        Param::Logprobs,
+        Param::User,
+        Param::SafetyIdentifier,
+        Param::ServiceTier,
+        Param::Store,
+        Param::Tools,
+        Param::HostedTools,
+        Param::CustomTools,
+        Param::ToolChoice,
+        Param::ParallelToolCalls,
+        Param::JsonSchema,
+        Param::Reasoning,
+        Param::Modalities,
+        Param::McpServers,
+        Param::ContextManagement,
+        Param::CacheControl,
+    ],
+    content: &[
+        ContentKind::Text,
+        ContentKind::ImageUrl,
+        ContentKind::ImageData,
+        ContentKind::FileUrl,
+        ContentKind::FileData,
+        ContentKind::Thinking,
+        ContentKind::Refusal,
+        ContentKind::ToolCall,
+        ContentKind::CustomToolCall,
+        ContentKind::ToolResult,
+        ContentKind::Other,
+    ],
     rest: &[],
 };
-
-pub(crate) fn write_request(
-    request: &Request,
-    target: &Target<'_>,
-    losses: &mut Losses,
-) -> Result<Vec<u8>, Loss> {
-    let _ = (request, target, losses);
-    unimplemented!()
-}
-
-pub(crate) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
-    let _ = body;
-    unimplemented!()
-}

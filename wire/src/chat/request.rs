@@ -1,31 +1,11 @@
-//! Requests.
+//! Requests, both ways.
 
-use crate::fields::RequestError;
-use crate::loss::{Carries, Loss, Losses};
-use crate::neutral::Request;
-use crate::translate::Target;
+mod messages;
+mod params;
+mod tools;
+mod write;
+mod write_messages;
 
-pub(crate) const CARRIES: Carries = Carries {
-    params: &[],
-    content: &[],
-    rest: &[],
-};
-
-pub(crate) fn write_request(
-    request: &Request,
-    target: &Target<'_>,
-    losses: &mut Losses,
-) -> Result<Vec<u8>, Loss> {
-    let _ = (request, target, losses);
-    unimplemented!()
-}
-
-pub(crate) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
-    let _ = body;
-    unimplemented!()
-}
-
-pub(crate) fn read_completions_request(body: &[u8]) -> Result<Request, RequestError> {
-    let _ = body;
-    unimplemented!()
-}
+pub(crate) use params::read_request;
+pub(in crate::chat) use params::read_shared_params;
+pub(crate) use write::{CARRIES, write_request};

@@ -1,26 +1,15 @@
 //! Requests.
 
-use crate::fields::RequestError;
-use crate::loss::{Carries, Loss, Losses};
-use crate::neutral::Request;
-use crate::translate::Target;
+mod pairing;
+mod read;
+mod read_config;
+mod read_contents;
+mod read_part;
+mod read_tools;
+mod write;
+mod write_config;
+mod write_contents;
+mod write_tools;
 
-pub(crate) const CARRIES: Carries = Carries {
-    params: &[],
-    content: &[],
-    rest: &[],
-};
-
-pub(crate) fn write_request(
-    request: &Request,
-    target: &Target<'_>,
-    losses: &mut Losses,
-) -> Result<Vec<u8>, Loss> {
-    let _ = (request, target, losses);
-    unimplemented!()
-}
-
-pub(crate) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
-    let _ = body;
-    unimplemented!()
-}
+pub(crate) use read::read_request;
+pub(crate) use write::{CARRIES, write_request};

@@ -64,6 +64,7 @@ pub(crate) const CARRIES: Carries = Carries {
         // Only what is of chat itself, which the writer checks.
         ContentKind::Other,
     ],
+    rest: &[],
 };
 
 /// Writes a request.

@@ -53,6 +53,7 @@ pub(crate) const CARRIES: Carries = Carries {
         ContentKind::ToolResult,
         ContentKind::Other,
     ],
+    rest: &[],
 };
 
 #[derive(Serialize)]

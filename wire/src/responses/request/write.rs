@@ -52,6 +52,7 @@ pub(crate) const CARRIES: Carries = Carries {
         ContentKind::ToolResult,
         ContentKind::Other,
     ],
+    rest: &[],
 };
 
 /// Members that are written as they are.
