@@ -315,9 +315,17 @@ impl Said {
 
 proptest! {
     #[test]
-    fn reading_never_panics(value in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn reading_never_panics(
+        value in any_json(),
+        mut message in any_request(),
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
         let context = context(Request::default());
-        for body in [value.to_string().into_bytes(), bytes] {
+        message["content"] = message.pointer("/messages/0/content").cloned().unwrap_or_default();
+        message["content_block"] = message.pointer("/content/0").cloned().unwrap_or_default();
+        message["type"] = "content_block_start".into();
+        let near = message.to_string().into_bytes();
+        for body in [value.to_string().into_bytes(), near, bytes] {
             // Whether it can be read does not matter here.
             let _request = read_request(&body);
             let _reply = read_reply(&body, &context);
