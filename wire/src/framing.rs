@@ -97,6 +97,11 @@ fn visit_line(line: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
 }
 
 fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> bool {
+    // Nearly all events of the formats that name them; the rest goes the long way.
+    if let Some((name, data)) = sse::named_data(event) {
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        return visit(Frame { name, data }, event);
+    }
     if let Some(json) = sse::bare_json(event) {
         return visit(
             Frame {

@@ -142,6 +142,19 @@ pub(crate) fn only_data(event: &[u8]) -> Option<&[u8]> {
     matches!(ends, b"\n\n" | b"\r\n\r\n" | b"\r\r").then_some(data)
 }
 
+/// The name and the data of an event that has one `event:` line, one `data:` line after it, and no other.
+pub(crate) fn named_data(event: &[u8]) -> Option<(&[u8], &[u8])> {
+    let value = event.strip_prefix(b"event:")?;
+    let value = value.strip_prefix(b" ").unwrap_or(value);
+    let length = memchr2(b'\n', b'\r', value)?;
+    let (name, rest) = value.split_at_checked(length)?;
+    let rest = match rest {
+        [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+        [] => return None,
+    };
+    Some((name, only_data(rest)?))
+}
+
 /// The data of an event: its data lines joined by LF. None if it has no data line.
 pub(crate) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut joined: Option<Cow<'_, [u8]>> = None;
@@ -251,5 +264,23 @@ mod tests {
         assert_eq!(bare_json(b"[DONE]\n\n"), None);
         assert_eq!(bare_json(b"data: {}\n\n"), None);
         assert_eq!(bare_json(b"oops\n\n"), None);
+    }
+
+    #[test]
+    fn a_name_and_its_data_are_found_at_once() {
+        for end in ["\n", "\r\n", "\r"] {
+            let event = format!("event: ping{end}data: {{}}{end}{end}");
+            let found = named_data(event.as_bytes());
+            assert_eq!(found, Some((&b"ping"[..], &b"{}"[..])), "{event:?}");
+        }
+        for event in [
+            "data: {}\n\n",
+            "event: a\n\n",
+            "event: a\ndata: 1\ndata: 2\n\n",
+            "event: a\n: note\ndata: 1\n\n",
+            "event: a",
+        ] {
+            assert_eq!(named_data(event.as_bytes()), None, "{event:?}");
+        }
     }
 }

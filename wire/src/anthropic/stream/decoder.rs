@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::event::{Block, Delta, Message, StreamEvent};
+use super::event::{Block, Delta, Message, StreamEvent, TextDelta};
 use crate::anthropic::citations::annotations;
 use crate::anthropic::finish;
 use crate::anthropic::names::{ToolNames, fit};
@@ -13,7 +13,7 @@ use crate::anthropic::usage::Reported;
 use crate::errors::describe;
 use crate::format::Format;
 use crate::framing::Frame;
-use crate::neutral::{Event, Finish, Signature};
+use crate::neutral::{Event, Signature};
 use crate::stream::Decode;
 use crate::translate::Context;
 
@@ -68,23 +68,46 @@ impl Decode for Decoder {
         if frame.data.is_empty() {
             return emit(Event::Ping);
         }
+        if let Some(delta) = TextDelta::read(frame.data) {
+            self.start(None, emit);
+            return match delta {
+                TextDelta::Text(text) => self.take_text(text, emit),
+                TextDelta::Thinking(text) => take_thinking(text, emit),
+                TextDelta::Input(index, text) => self.take_input(index, text, emit),
+            };
+        }
         let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(frame.data) else {
             if frame.name == "error" {
                 emit(Event::Error(describe(frame.data)));
             }
             return;
         };
-        let kind = if event.kind.0.is_empty() {
-            frame.name
-        } else {
-            event.kind.0.as_ref()
+        let kind = match event.kind.0.as_ref() {
+            "" => frame.name,
+            kind => kind,
         };
+        if kind == "error" || (event.error.is_some() && !is_known(kind)) {
+            return emit(Event::Error(describe(frame.data)));
+        }
+        self.take_event(kind, &event, emit);
+    }
+
+    /// The terminator is an event; without it the answer is cut off.
+    fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
+}
+
+/// Whether an event of this kind is one of an answer's.
+fn is_known(kind: &str) -> bool {
+    kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping"
+}
+
+impl Decoder {
+    fn take_event(&mut self, kind: &str, event: &StreamEvent<'_>, emit: &mut Emit<'_>) {
         match kind {
-            "content_block_delta" => {
-                self.start(None, emit);
-                if let Some(delta) = event.delta {
-                    self.take_delta(event.index, delta, emit);
-                }
+            "ping" => emit(Event::Ping),
+            "message_start" => {
+                let message = event.message.map(|raw| serde_json::from_str(raw.get()));
+                self.start(message.and_then(Result::ok), emit);
             }
             "content_block_start" => {
                 self.start(None, emit);
@@ -95,39 +118,32 @@ impl Decode for Decoder {
                     self.start_block(event.index, block, emit);
                 }
             }
-            "content_block_stop" => self.stop_block(event.index, emit),
-            "message_start" => {
-                let message = event.message.map(|raw| serde_json::from_str(raw.get()));
-                self.start(message.and_then(Result::ok), emit);
+            "content_block_delta" => {
+                self.start(None, emit);
+                if let Some(delta) = &event.delta {
+                    self.take_delta(event.index, delta, emit);
+                }
             }
+            "content_block_stop" => self.stop_block(event.index, emit),
             "message_delta" => {
                 self.start(None, emit);
                 self.take_usage(event.usage.map(|raw| raw.get()), emit);
-                if let Some((word, sequence)) = event
-                    .delta
-                    .and_then(|delta| Some((delta.stop_reason?, delta.stop_sequence)))
+                if let Some(delta) = &event.delta
+                    && let Some(word) = &delta.stop_reason
                 {
-                    self.finish_choice(|has_tools| finish::read(&word, sequence, has_tools), emit);
+                    self.finish_choice(word, delta.stop_sequence.clone(), emit);
                 }
             }
             "message_stop" => {
                 self.start(None, emit);
-                self.finish_choice(|has_tools| finish::read("end_turn", None, has_tools), emit);
+                self.finish_choice("end_turn", None, emit);
                 emit(Event::Done);
             }
-            "ping" => emit(Event::Ping),
-            "error" => emit(Event::Error(describe(frame.data))),
-            _ if event.error.is_some() => emit(Event::Error(describe(frame.data))),
             // New kinds of events may come, and old readers are to pass over them.
             _ => {}
         }
     }
 
-    /// The terminator is an event; without it the answer is cut off.
-    fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
-}
-
-impl Decoder {
     fn start(&mut self, message: Option<Message<'_>>, emit: &mut Emit<'_>) {
         if std::mem::replace(&mut self.has_started, true) {
             return;
@@ -146,12 +162,14 @@ impl Decoder {
         }
     }
 
-    fn take_delta(&mut self, index: u32, delta: Delta<'_>, emit: &mut Emit<'_>) {
+    fn take_delta(&mut self, index: u32, delta: &Delta<'_>, emit: &mut Emit<'_>) {
         match delta.kind.0.as_ref() {
-            "text_delta" => self.take_text(delta.text.0, emit),
-            "thinking_delta" => take_thinking(delta.thinking.0, emit),
+            "text_delta" => self.take_text(Cow::Borrowed(&delta.text.0), emit),
+            "thinking_delta" => take_thinking(Cow::Borrowed(&delta.thinking.0), emit),
             "signature_delta" => take_signature(&delta.signature.0, emit),
-            "input_json_delta" => self.take_input(index, delta.partial_json.0, emit),
+            "input_json_delta" => {
+                self.take_input(index, Cow::Borrowed(&delta.partial_json.0), emit)
+            }
             "citations_delta" => {
                 let citation = delta.citation.map(|raw| serde_json::from_str(raw.get()));
                 self.citations.extend(citation.and_then(Result::ok));
@@ -257,7 +275,7 @@ impl Decoder {
         }
     }
 
-    fn finish_choice(&mut self, finish: impl FnOnce(bool) -> Finish, emit: &mut Emit<'_>) {
+    fn finish_choice(&mut self, word: &str, stop_sequence: Option<String>, emit: &mut Emit<'_>) {
         if std::mem::replace(&mut self.has_finished, true) {
             return;
         }
@@ -266,7 +284,7 @@ impl Decoder {
         }
         emit(Event::Finish {
             choice: 0,
-            finish: finish(self.tools > 0),
+            finish: finish::read(word, stop_sequence, self.tools > 0),
         });
     }
 }

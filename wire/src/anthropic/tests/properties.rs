@@ -61,63 +61,64 @@ fn a_stream_cut_anywhere_is_never_whole() {
     }
 }
 
+const WORDS: &[&str] = &[
+    "type",
+    "role",
+    "content",
+    "text",
+    "thinking",
+    "signature",
+    "tool_use",
+    "tool_result",
+    "input",
+    "id",
+    "name",
+    "source",
+    "base64",
+    "data",
+    "media_type",
+    "image",
+    "document",
+    "url",
+    "user",
+    "assistant",
+    "system",
+    "messages",
+    "model",
+    "max_tokens",
+    "tools",
+    "tool_choice",
+    "cache_control",
+    "ttl",
+    "1h",
+    "output_config",
+    "format",
+    "schema",
+    "json_schema",
+    "enabled",
+    "usage",
+    "index",
+    "delta",
+    "content_block",
+    "message",
+    "text_delta",
+    "partial_json",
+    "input_schema",
+    "stop_reason",
+    "error",
+    "citations",
+    "redacted_thinking",
+    "content_block_delta",
+    "content_block_start",
+    "message_start",
+    "message_delta",
+    "tool_use_id",
+    "properties",
+    "citation",
+];
+
 /// JSON of the format's own words, in places right and wrong.
 fn any_json() -> impl Strategy<Value = Value> {
-    const WORDS: &[&str] = &[
-        "type",
-        "role",
-        "content",
-        "text",
-        "thinking",
-        "signature",
-        "tool_use",
-        "tool_result",
-        "input",
-        "id",
-        "name",
-        "source",
-        "base64",
-        "data",
-        "media_type",
-        "image",
-        "document",
-        "url",
-        "user",
-        "assistant",
-        "system",
-        "messages",
-        "model",
-        "max_tokens",
-        "tools",
-        "tool_choice",
-        "cache_control",
-        "ttl",
-        "1h",
-        "output_config",
-        "format",
-        "schema",
-        "json_schema",
-        "enabled",
-        "usage",
-        "index",
-        "delta",
-        "content_block",
-        "message",
-        "text_delta",
-        "partial_json",
-        "input_schema",
-        "stop_reason",
-        "error",
-        "citations",
-        "redacted_thinking",
-        "content_block_delta",
-        "content_block_start",
-        "message_start",
-        "message_delta",
-        "tool_use_id",
-        "properties",
-        "citation",
-    ];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -314,9 +315,17 @@ impl Said {
 
 proptest! {
     #[test]
-    fn reading_never_panics(value in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn reading_never_panics(
+        value in any_json(),
+        mut message in any_request(),
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
         let context = context(Request::default());
-        for body in [value.to_string().into_bytes(), bytes] {
+        message["content"] = message.pointer("/messages/0/content").cloned().unwrap_or_default();
+        message["content_block"] = message.pointer("/content/0").cloned().unwrap_or_default();
+        message["type"] = "content_block_start".into();
+        let near = message.to_string().into_bytes();
+        for body in [value.to_string().into_bytes(), near, bytes] {
             // Whether it can be read does not matter here.
             let _request = read_request(&body);
             let _reply = read_reply(&body, &context);

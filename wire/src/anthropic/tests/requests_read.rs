@@ -28,10 +28,9 @@ fn parts_of(content: Value) -> Vec<Part> {
     request.messages.remove(0).parts
 }
 
-/// As Claude Code sends it.
-#[test]
-fn an_agents_request_is_read_whole() {
-    let request = read(&json!({
+/// As Claude Code sends it, without parameters.
+fn agents_conversation() -> Value {
+    json!({
         "model": "claude-opus-4-5",
         "max_tokens": 32000,
         "stream": true,
@@ -58,7 +57,13 @@ fn an_agents_request_is_read_whole() {
             {"name": "Bash", "description": "Runs it.", "input_schema": {"type": "object"}, "strict": true,
              "defer_loading": true, "cache_control": {"type": "ephemeral"}},
             {"type": "web_search_20250305", "name": "web_search", "max_uses": 5},
-        ],
+        ]
+    })
+}
+
+/// The parameters that it sends, and others.
+fn agents_parameters() -> Value {
+    json!({
         "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
         "thinking": {"type": "adaptive", "display": "summarized"},
         "output_config": {"effort": "high", "task_budget": {"type": "tokens", "total": 9}},
@@ -69,7 +74,20 @@ fn an_agents_request_is_read_whole() {
         "context_management": {"edits": []},
         "mcp_servers": [{"type": "url", "url": "https://mcp.example", "name": "x"}],
         "container": "c-1",
-    }));
+    })
+}
+
+fn agents_request() -> Request {
+    let mut body = agents_conversation();
+    let mut parameters = agents_parameters();
+    let members = body.as_object_mut().unwrap();
+    members.append(parameters.as_object_mut().unwrap());
+    read(&body)
+}
+
+#[test]
+fn an_agents_conversation_is_read_whole() {
+    let request = agents_request();
     assert!(request.stream && request.include_usage);
     assert_eq!(
         (request.model.as_str(), request.max_tokens),
@@ -119,7 +137,11 @@ fn an_agents_request_is_read_whole() {
         request.messages[3].parts[0].cache,
         Some(CacheMark::FiveMinutes)
     );
+}
 
+#[test]
+fn an_agents_tools_are_read_whole() {
+    let request = agents_request();
     let Tool::Function {
         strict,
         cache,
@@ -139,6 +161,11 @@ fn an_agents_request_is_read_whole() {
     };
     assert_eq!(kind, "web_search_20250305");
     assert_eq!(value["max_uses"], 5);
+}
+
+#[test]
+fn an_agents_parameters_are_read_whole() {
+    let request = agents_request();
     assert_eq!(request.tool_choice, Some(ToolChoice::Required));
     assert_eq!(request.stop, ["END"]);
     let reasoning = Reasoning {
