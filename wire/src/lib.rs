@@ -12,6 +12,7 @@
 //! - [`format`](mod@format): the dialects, and which of them serves which
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
+//! - [`bedrock`]: besides its translation, the framing of its streams and the path of its models
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`models_list`]: the answer of `/v1/models`
 

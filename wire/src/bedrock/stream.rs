@@ -8,7 +8,7 @@ use super::names::Names;
 use super::response::{finish, stop_sequence};
 use crate::errors::{UpstreamError, describe};
 use crate::format::Format;
-use crate::framing::Frame;
+use crate::framing::{Frame, MAX_EVENT_BYTES};
 use crate::neutral::{Event, Signature};
 use crate::stream::Decode;
 use crate::translate::Context;
@@ -155,7 +155,8 @@ impl Decoder {
         if delta.tool_use.is_none() && delta.image.is_none() {
             return;
         }
-        let of_block = |open: &&mut Open| open.index == block.content_block_index;
+        let index = block.content_block_index;
+        let of_block = |open: &&mut Open| open.index == index;
         let Some(open) = self.open.iter_mut().rev().find(of_block) else {
             return;
         };
@@ -169,7 +170,13 @@ impl Decoder {
                 });
             }
             (OpenKind::Image { base64, .. }, _, Some(image)) => {
-                base64.push_str(image.source.map(|it| it.bytes).as_deref().unwrap_or(""));
+                let piece = image.source.map(|it| it.bytes).unwrap_or_default();
+                if base64.len() + piece.len() > MAX_EVENT_BYTES {
+                    // No image is better than a part of one, and memory has a bound.
+                    self.open.retain(|open| open.index != index);
+                } else {
+                    base64.push_str(&piece);
+                }
             }
             _ => {}
         }
