@@ -1,20 +1,18 @@
 //! Streams of ConverseStream.
 
-use std::borrow::Cow;
+mod payload;
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::borrow::Cow;
 
 use super::names::Names;
 use super::response::{finish, stop_sequence};
-use super::usage::TokenUsage;
 use crate::errors::{UpstreamError, describe};
 use crate::format::Format;
-use crate::framing::Frame;
-use crate::lenient::text;
+use crate::framing::{Frame, MAX_EVENT_BYTES};
 use crate::neutral::{Event, Signature};
 use crate::stream::Decode;
 use crate::translate::Context;
+use payload::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, ReasoningDelta};
 
 /// There is one answer only.
 const CHOICE: u32 = 0;
@@ -42,115 +40,6 @@ enum OpenKind {
     Tool { number: u32, has_input: bool },
     /// An image and what has come of it, in base64.
     Image { format: String, base64: String },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BlockStart<'a> {
-    #[serde(default)]
-    content_block_index: u64,
-    #[serde(borrow, default)]
-    start: Option<Start<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Start<'a> {
-    #[serde(borrow, default)]
-    tool_use: Option<ToolUseStart<'a>>,
-    #[serde(default)]
-    image: Option<ImageStart>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ToolUseStart<'a> {
-    #[serde(borrow, default, deserialize_with = "text")]
-    tool_use_id: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    name: Cow<'a, str>,
-    /// `server_tool_use`: the provider calls it itself.
-    #[serde(default)]
-    r#type: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ImageStart {
-    #[serde(default)]
-    format: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BlockDelta<'a> {
-    #[serde(default)]
-    content_block_index: u64,
-    #[serde(borrow, default)]
-    delta: Delta<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Delta<'a> {
-    #[serde(borrow, default, deserialize_with = "text")]
-    text: Cow<'a, str>,
-    #[serde(borrow, default)]
-    tool_use: Option<ToolUseDelta<'a>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<ReasoningDelta<'a>>,
-    #[serde(default)]
-    image: Option<ImageDelta>,
-}
-
-#[derive(Deserialize)]
-struct ToolUseDelta<'a> {
-    #[serde(borrow, default, deserialize_with = "text")]
-    input: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReasoningDelta<'a> {
-    #[serde(borrow, default, deserialize_with = "text")]
-    text: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    signature: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    redacted_content: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct ImageDelta {
-    #[serde(default)]
-    source: Option<ImageSource>,
-}
-
-#[derive(Deserialize)]
-struct ImageSource {
-    #[serde(default)]
-    bytes: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BlockStop {
-    #[serde(default)]
-    content_block_index: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MessageStop<'a> {
-    #[serde(borrow, default, deserialize_with = "text")]
-    stop_reason: Cow<'a, str>,
-    #[serde(default)]
-    additional_model_response_fields: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    usage: Option<TokenUsage>,
 }
 
 impl Decoder {
@@ -266,7 +155,8 @@ impl Decoder {
         if delta.tool_use.is_none() && delta.image.is_none() {
             return;
         }
-        let of_block = |open: &&mut Open| open.index == block.content_block_index;
+        let index = block.content_block_index;
+        let of_block = |open: &&mut Open| open.index == index;
         let Some(open) = self.open.iter_mut().rev().find(of_block) else {
             return;
         };
@@ -280,7 +170,13 @@ impl Decoder {
                 });
             }
             (OpenKind::Image { base64, .. }, _, Some(image)) => {
-                base64.push_str(image.source.map(|it| it.bytes).as_deref().unwrap_or(""));
+                let piece = image.source.map(|it| it.bytes).unwrap_or_default();
+                if base64.len() + piece.len() > MAX_EVENT_BYTES {
+                    // No image is better than a part of one, and memory has a bound.
+                    self.open.retain(|open| open.index != index);
+                } else {
+                    base64.push_str(&piece);
+                }
             }
             _ => {}
         }

@@ -52,7 +52,7 @@ fn the_published_vector_is_read_and_written() {
 fn a_prelude_may_be_split_anywhere() {
     let bytes = written(&[("messageStart", b"{}"), ("messageStop", b"{\"x\":1}")]);
     for cut in 0..=bytes.len() {
-        let (first, second) = bytes.split_at(cut);
+        let (first, second) = (&bytes[..cut], &bytes[cut..]);
         let mut messages = Messages::default();
         let (seen, raw, fed) = feed(&mut messages, [first, second]);
         assert_eq!(fed, Ok(()));
@@ -124,7 +124,7 @@ fn lengths_that_cannot_be_are_refused() {
 fn after_the_visitor_stops_nothing_is_kept() {
     let bytes = written(&[("a", b"1"), ("b", b"2")]);
     for cut in 0..=bytes.len() {
-        let (first, second) = bytes.split_at(cut);
+        let (first, second) = (&bytes[..cut], &bytes[cut..]);
         let mut messages = Messages::default();
         let mut names = Vec::new();
         for chunk in [first, second, &bytes[..7]] {

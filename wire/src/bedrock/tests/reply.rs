@@ -42,8 +42,10 @@ fn a_plain_answer() {
 
 #[test]
 fn thoughts_calls_and_unknown_blocks_keep_their_order() {
-    let mut request = Request::default();
-    request.tools = vec![tool("weather.get")];
+    let request = Request {
+        tools: vec![tool("weather.get")],
+        ..Request::default()
+    };
     let fitted = crate::bedrock::names::tool_name("weather.get").into_owned();
     let unknown = json!({"searchResult": {"title": "t"}});
     let searched = json!({"toolUse": {"toolUseId": "s1", "name": "nova_grounding", "input": {}, "type": "server_tool_use"}});
