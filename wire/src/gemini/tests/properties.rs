@@ -1,0 +1,247 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::streams::RECORDED;
+use super::{context, rendered};
+use crate::framing::{Frame, Framing};
+use crate::gemini::{Decoder, Encoder, read_reply, read_request};
+use crate::loss::DropParams;
+use crate::neutral::{Content, Event, Request};
+use crate::stream::{Decode as _, Relay};
+
+/// Relays a stream to a client of the same format as if it spoke another one, cut at these places.
+fn relayed(stream: &[u8], cuts: &[usize]) -> (Vec<u8>, String) {
+    let mut relay = Relay::new(
+        Framing::sse(),
+        Box::new(Decoder::new(&context())),
+        Some(Box::new(Encoder::new(&context()))),
+    );
+    let mut out = Vec::new();
+    let mut from = 0;
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
+    cuts.sort_unstable();
+    cuts.push(stream.len());
+    for cut in cuts {
+        let chunk = Bytes::copy_from_slice(&stream[from..cut]);
+        from = cut;
+        relay.feed(chunk, &mut out).unwrap();
+    }
+    let ending = relay.finish(&mut out);
+    (out.concat(), format!("{ending:?} {:?}", relay.progress()))
+}
+
+/// JSON of the format's own keys, in places where they belong and where they do not.
+fn googles_json() -> impl Strategy<Value = Value> {
+    let keys = prop::sample::select(vec![
+        "contents",
+        "parts",
+        "role",
+        "text",
+        "inlineData",
+        "inline_data",
+        "mimeType",
+        "data",
+        "fileData",
+        "fileUri",
+        "functionCall",
+        "functionResponse",
+        "name",
+        "args",
+        "response",
+        "id",
+        "thought",
+        "thoughtSignature",
+        "executableCode",
+        "systemInstruction",
+        "tools",
+        "functionDeclarations",
+        "parameters",
+        "parametersJsonSchema",
+        "googleSearch",
+        "toolConfig",
+        "functionCallingConfig",
+        "mode",
+        "allowedFunctionNames",
+        "generationConfig",
+        "temperature",
+        "topK",
+        "stopSequences",
+        "responseSchema",
+        "responseMimeType",
+        "thinkingConfig",
+        "thinkingBudget",
+        "speechConfig",
+        "candidates",
+        "content",
+        "finishReason",
+        "index",
+        "usageMetadata",
+        "promptTokenCount",
+        "promptTokensDetails",
+        "promptFeedback",
+        "blockReason",
+        "logprobsResult",
+        "chosenCandidates",
+        "error",
+        "message",
+        "type",
+        "properties",
+        "items",
+        "anyOf",
+        "$ref",
+        "$defs",
+        "nullable",
+        "enum",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            "",
+            "user",
+            "model",
+            "STOP",
+            "ANY",
+            "OBJECT",
+            "image/png",
+            "#/$defs/name",
+            "d2Vpci5h"
+        ])
+        .prop_map(Value::from),
+        ".{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(7, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((keys.clone(), inner), 0..6).prop_map(|members| {
+                let members = members
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value));
+                Value::Object(members.collect::<Map<_, _>>())
+            }),
+        ]
+    })
+}
+
+/// A turn of the conversation in Google's JSON, with calls and their results.
+fn turns() -> impl Strategy<Value = Value> {
+    let text = "[a-zé\"\\\\]{1,8}".prop_map(|text| json!({ "text": text }));
+    let call = ("[a-z_]{1,6}", "[a-z]{1,4}", any::<i32>()).prop_map(
+        |(name, key, value)| json!({"functionCall": {"name": name, "args": {key: value, "z": [1.5, "x"]}}}),
+    );
+    let model = prop::collection::vec(prop_oneof![text.clone(), call], 1..5);
+    prop::collection::vec((text, model), 1..4).prop_map(|turns| {
+        let mut contents = Vec::new();
+        for (said, model) in turns {
+            contents.push(json!({"role": "user", "parts": [said]}));
+            let results: Vec<Value> = model
+                .iter()
+                .filter_map(|part| part.get("functionCall")?.get("name").cloned())
+                .enumerate()
+                .map(
+                    |(at, name)| json!({"functionResponse": {"name": name, "response": {"n": at}}}),
+                )
+                .collect();
+            contents.push(json!({"role": "model", "parts": model}));
+            if !results.is_empty() {
+                contents.push(json!({"role": "user", "parts": results}));
+            }
+        }
+        json!({ "contents": contents })
+    })
+}
+
+/// What a request says, apart from how it is cut into parts.
+fn said(request: &Request) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let mut is_text = false;
+    for message in &request.messages {
+        for part in &message.parts {
+            match &part.content {
+                Content::Text(text) if is_text => said.last_mut().unwrap().push_str(text),
+                Content::Text(text) => said.push(text.clone()),
+                Content::ToolCall(call) => {
+                    said.push(format!("{} {} {}", call.id, call.name, call.input));
+                }
+                Content::ToolResult(result) => said.push(format!("{result:?}")),
+                other => said.push(format!("{other:?}")),
+            }
+            is_text = matches!(part.content, Content::Text(_));
+        }
+        is_text = false;
+    }
+    said
+}
+
+proptest! {
+    #[test]
+    fn cuts_do_not_matter(cuts in prop::collection::vec(any::<usize>(), 0..12)) {
+        let whole = relayed(RECORDED.as_bytes(), &[]);
+        prop_assert_eq!(relayed(RECORDED.as_bytes(), &cuts), whole);
+    }
+
+    #[test]
+    fn a_conversation_survives_being_written_and_read(body in turns()) {
+        let request = read_request(body.to_string().as_bytes()).unwrap();
+        let rendered = rendered(&request, "gemini-2.5-flash", DropParams::None).unwrap();
+        let again = read_request(&rendered.body).unwrap();
+        prop_assert_eq!(said(&again), said(&request));
+    }
+
+    #[test]
+    fn no_json_makes_the_readers_or_writers_panic(value in googles_json()) {
+        let body = value.to_string();
+        if let Ok(request) = read_request(body.as_bytes()) {
+            for model in ["gemini-2.0-flash", "gemini-2.5-pro", "gemini-3-flash", "x"] {
+                let written = rendered(&request, model, DropParams::All).unwrap().body;
+                prop_assert!(serde_json::from_slice::<Value>(&written).is_ok());
+            }
+        }
+        if let Ok(reply) = read_reply(body.as_bytes(), &context()) {
+            let written = crate::gemini::write_reply(&reply, &context());
+            prop_assert!(read_reply(&written, &context()).is_ok());
+        }
+        let schema = crate::gemini::schema::for_google(&value);
+        let _read = crate::gemini::schema::from_google(schema);
+        decode(body.as_bytes());
+    }
+
+    #[test]
+    fn requests_around_any_json_are_read_or_refused(value in googles_json()) {
+        let body = json!({"contents": [{"parts": [value]}], "generationConfig": value, "tools": [value]});
+        if let Ok(request) = read_request(body.to_string().as_bytes()) {
+            let written = rendered(&request, "gemini-3-pro", DropParams::All).unwrap().body;
+            prop_assert!(serde_json::from_slice::<Value>(&written).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_readers_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _read = read_request(&bytes);
+        let _read = read_reply(&bytes, &context());
+        decode(&bytes);
+    }
+}
+
+fn decode(data: &[u8]) {
+    let mut decoder = Decoder::new(&context());
+    let mut dones = 0;
+    let mut note = |event: Event<'_>| dones += u32::from(event == Event::Done);
+    for name in ["", "message", "error"] {
+        decoder.decode(&Frame { name, data }, &mut note);
+    }
+    decoder.finish(&mut note);
+    decoder.finish(&mut note);
+    assert!(dones <= 1);
+}
+
+#[test]
+fn every_single_cut_gives_the_same() {
+    let whole = relayed(RECORDED.as_bytes(), &[]);
+    for cut in 0..RECORDED.len() {
+        assert_eq!(relayed(RECORDED.as_bytes(), &[cut]), whole, "{cut}");
+    }
+}
