@@ -13,6 +13,7 @@
 //! - [`neutral`]: what all formats mean, and [`translate`]: from one to another; one folder for each format
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
+//! - [`websocket`]: the messages of a WebSocket that is relayed as it is, and [`realtime`]: what they used
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
@@ -41,6 +42,7 @@ pub mod models_list;
 pub mod multipart;
 pub mod neutral;
 mod ollama;
+pub mod realtime;
 mod responses;
 pub mod retry_after;
 mod shorten;
@@ -49,3 +51,4 @@ mod sse;
 pub mod stream;
 pub mod translate;
 pub mod usage;
+pub mod websocket;
