@@ -18,6 +18,7 @@
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`anthropic`]: what Anthropic's clients are told beside answers: errors, token counts
+//! - [`websocket`]: the messages of a WebSocket that is relayed as it is, and [`realtime`]: what they used
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
@@ -52,6 +53,8 @@ pub mod neutral;
 mod ollama;
 pub mod rerank;
 pub mod responses;
+pub mod realtime;
+mod responses;
 pub mod retry_after;
 mod shorten;
 mod skim;
@@ -59,3 +62,4 @@ mod sse;
 pub mod stream;
 pub mod translate;
 pub mod usage;
+pub mod websocket;
