@@ -9,6 +9,7 @@ use http::HeaderValue;
 use pingora_timeout::fast_timeout::fast_sleep;
 use tokio::time::Instant;
 use weir_wire::format::Format;
+use weir_wire::gemini;
 
 use crate::sink::{Gone, ReplyHead, Sink};
 
@@ -141,6 +142,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
         }
         let sign = match self.pace.dialect {
             Format::Anthropic => PING,
+            Format::Gemini => gemini::KEEP_ALIVE,
             _ => COMMENT,
         };
         self.write(Bytes::from_static(sign)).await

@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 use weir_wire::body::{self, BodyError, Head};
 use weir_wire::multipart::{Form, FormError};
+use weir_wire::responses::{StatefulError, check_stateless};
 
-use crate::ask::{Admitted, Ask, Encoding, Inbound};
+use crate::ask::{Admitted, Ask, Encoding, Endpoint, Inbound};
 use crate::gateway::{Body, BodyMemory};
 use crate::refusal::Refusal;
 use crate::sink::Source;
@@ -40,6 +41,9 @@ pub enum ReadError {
         /// The bound, in bytes.
         max_bytes: usize,
     },
+    /// A request that counts on conversations being kept.
+    #[error(transparent)]
+    Stateful(#[from] StatefulError),
     /// A form that is none.
     #[error(transparent)]
     Form(#[from] FormError),
@@ -85,6 +89,9 @@ pub async fn read(
         let opened = tokio::task::spawn_blocking(work).await;
         opened.map_err(|_| ReadError::Corrupt)??
     };
+    if inbound.endpoint == Endpoint::Responses {
+        check_stateless(&body.bytes).map_err(ReadError::Stateful)?;
+    }
     let mut head = head;
     if let Some(in_url) = &inbound.in_url {
         head.model = Some(in_url.model.clone());

@@ -166,6 +166,14 @@ fn told_exceeded(why: &Exceeded) -> Told {
 
 fn told_read(why: &ReadError) -> Told {
     match why {
+        ReadError::Stateful(stateful) => Told::new(
+            400,
+            INVALID,
+            "unsupported_parameter",
+            Side::Caller,
+            stateful,
+        )
+        .param(&stateful.parameter),
         ReadError::Form(form) => Told::new(400, INVALID, "", Side::Caller, form),
         ReadError::TooLarge { .. } | ReadError::UploadTooLarge { .. } => {
             Told::new(413, INVALID, "request_too_large", Side::Caller, why)

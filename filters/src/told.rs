@@ -124,7 +124,7 @@ impl Told {
             }
             Format::Gemini => gemini::error_event(self.status, &self.message),
             Format::Responses => {
-                let id = format!("resp_{}", call.simple());
+                let id = responses::response_id(&call.simple().to_string());
                 let code = self.code.as_deref().unwrap_or("server_error");
                 responses::failed_event(&id, 0, "", code, &self.message)
             }
