@@ -96,9 +96,9 @@ pub(crate) fn write_request(
     if !request.stop.is_empty() {
         set("stop", request.stop.clone().into());
     }
-    match request.response_format.as_ref().map(write_response_format) {
-        Some(Some(format)) => set("response_format", format),
-        Some(None) | None => {}
+    let response_format = request.response_format.as_ref();
+    if let Some(format) = response_format.and_then(write_response_format) {
+        set("response_format", format);
     }
     if let Some(reasoning) = &request.reasoning
         && let Some(effort) = write_effort(reasoning, losses)?
