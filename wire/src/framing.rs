@@ -97,6 +97,10 @@ fn visit_line(line: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
 }
 
 fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> bool {
+    // Nearly all events of most formats.
+    if let Some(data) = sse::only_data(event) {
+        return visit(Frame { name: "", data }, event);
+    }
     if let Some(json) = sse::bare_json(event) {
         return visit(
             Frame {
@@ -112,19 +116,16 @@ fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
             name = std::str::from_utf8(text).unwrap_or_default();
         }
     }
-    match sse::only_data(event) {
-        Some(data) => visit(Frame { name, data }, event),
-        None => match sse::data(event) {
-            Some(data) => visit(Frame { name, data: &data }, event),
-            // A comment, or nothing: a sign of life.
-            None => visit(
-                Frame {
-                    name: "",
-                    data: b"",
-                },
-                event,
-            ),
-        },
+    match sse::data(event) {
+        Some(data) => visit(Frame { name, data: &data }, event),
+        // A comment, or nothing: a sign of life.
+        None => visit(
+            Frame {
+                name: "",
+                data: b"",
+            },
+            event,
+        ),
     }
 }
 

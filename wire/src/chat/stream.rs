@@ -6,6 +6,7 @@ mod decoder;
 mod encoder;
 mod head;
 mod loose;
+mod plain;
 
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;

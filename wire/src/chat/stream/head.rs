@@ -52,6 +52,9 @@ impl Head {
 
     /// Begins a chunk.
     pub fn write(&self, out: &mut Vec<u8>) {
+        // Room for a usual piece, so that a chunk grows its buffer once.
+        const PIECE_BYTES: usize = 160;
+        out.reserve(self.bytes.len() + PIECE_BYTES);
         out.extend_from_slice(&self.bytes);
     }
 

@@ -306,38 +306,21 @@ fn gather(events: Vec<Event<'_>>) -> Reply {
         match event {
             Event::Start { model, .. } => reply.model = model.map(std::borrow::Cow::into_owned),
             Event::Usage(usage) => reply.usage = Some(usage),
-            Event::Text { choice, text } => {
-                let parts = parts_of(&mut reply, choice);
-                match parts.last_mut().map(|part| &mut part.content) {
-                    Some(Content::Text(whole)) => whole.push_str(&text),
-                    _ => parts.push(Part::text(text)),
-                }
-            }
-            Event::Thinking { choice, text } => {
-                let parts = parts_of(&mut reply, choice);
-                match parts.last_mut().map(|part| &mut part.content) {
-                    Some(Content::Thinking(it)) if it.signature.is_none() => {
-                        it.text.push_str(&text)
-                    }
-                    _ => parts.push(Part::new(Content::Thinking(Thinking {
-                        text: text.into_owned(),
-                        ..Thinking::default()
-                    }))),
-                }
-            }
+            Event::Text { choice, text } => match last_of(&mut reply, choice) {
+                Some(Content::Text(whole)) => whole.push_str(&text),
+                _ => push(&mut reply, choice, Content::Text(text.into_owned())),
+            },
+            Event::Thinking { choice, text } => match last_of(&mut reply, choice) {
+                Some(Content::Thinking(it)) if it.signature.is_none() => it.text.push_str(&text),
+                _ => think(&mut reply, choice, &text, None),
+            },
             Event::Signature { choice, signature } => {
-                let parts = parts_of(&mut reply, choice);
-                if let Some(Content::Thinking(it)) = parts.last_mut().map(|part| &mut part.content)
-                {
+                if let Some(Content::Thinking(it)) = last_of(&mut reply, choice) {
                     it.signature = Some(signature);
                 }
             }
             Event::RedactedThinking { choice, signature } => {
-                parts_of(&mut reply, choice).push(Part::new(Content::Thinking(Thinking {
-                    signature: Some(signature),
-                    is_redacted: true,
-                    ..Thinking::default()
-                })));
+                think(&mut reply, choice, "", Some(signature));
             }
             Event::ToolStart {
                 choice,
@@ -347,30 +330,22 @@ fn gather(events: Vec<Event<'_>>) -> Reply {
                 signature,
                 ..
             } => {
-                parts_of(&mut reply, choice).push(Part::new(Content::ToolCall(ToolCall {
+                let call = ToolCall {
                     id: id.into_owned(),
                     name: name.into_owned(),
                     input: String::new(),
                     is_custom,
                     signature,
-                })));
+                };
+                push(&mut reply, choice, Content::ToolCall(call));
             }
             Event::ToolInput { choice, text, .. } => {
-                if let Some(Content::ToolCall(call)) = parts_of(&mut reply, choice)
-                    .last_mut()
-                    .map(|part| &mut part.content)
-                {
+                if let Some(Content::ToolCall(call)) = last_of(&mut reply, choice) {
                     call.input.push_str(&text);
                 }
             }
             Event::Finish { choice, finish } => {
-                parts_of(&mut reply, choice);
-                reply
-                    .choices
-                    .iter_mut()
-                    .find(|it| it.index == choice)
-                    .unwrap()
-                    .finish = Some(finish);
+                choice_of(&mut reply, choice).finish = Some(finish);
             }
             _ => {}
         }
@@ -378,7 +353,25 @@ fn gather(events: Vec<Event<'_>>) -> Reply {
     reply
 }
 
-fn parts_of(reply: &mut Reply, index: u32) -> &mut Vec<Part> {
+fn push(reply: &mut Reply, index: u32, content: Content) {
+    choice_of(reply, index).parts.push(Part::new(content));
+}
+
+fn think(reply: &mut Reply, index: u32, text: &str, hidden: Option<Signature>) {
+    let thinking = Thinking {
+        text: text.to_owned(),
+        is_redacted: hidden.is_some(),
+        signature: hidden,
+    };
+    push(reply, index, Content::Thinking(thinking));
+}
+
+fn last_of(reply: &mut Reply, index: u32) -> Option<&mut Content> {
+    let last = choice_of(reply, index).parts.last_mut();
+    last.map(|part| &mut part.content)
+}
+
+fn choice_of(reply: &mut Reply, index: u32) -> &mut Choice {
     if reply.choices.iter().all(|choice| choice.index != index) {
         reply.choices.push(Choice {
             index,
@@ -388,7 +381,7 @@ fn parts_of(reply: &mut Reply, index: u32) -> &mut Vec<Part> {
         });
     }
     let mut choices = reply.choices.iter_mut();
-    &mut choices.find(|choice| choice.index == index).unwrap().parts
+    choices.find(|choice| choice.index == index).unwrap()
 }
 
 /// The answer as a reader of chat sees it: Google's signatures of calls are of the format that told them.

@@ -321,7 +321,7 @@ fn thoughts_come_back_in_every_dialect() {
     for key in ["reasoning_content", "reasoning"] {
         assert_eq!(
             thoughts(json!({"role": "assistant", "content": "x", key: "Hm"})),
-            [plain.clone()]
+            std::slice::from_ref(&plain)
         );
     }
     let signed = thoughts(

@@ -366,16 +366,12 @@ fn errors_end_a_stream_in_every_envelope() {
     );
 }
 
-#[test]
-fn a_written_stream_is_as_openai_writes_it() {
-    let request = Request {
-        include_usage: true,
-        ..Request::default()
-    };
+/// A text and two calls, as Anthropic's reader tells them.
+fn text_and_calls() -> Vec<Event<'static>> {
     let mut usage = Usage::default();
     usage.set(Unit::Input, 5);
     usage.set(Unit::Output, 2);
-    let events = [
+    vec![
         Event::Start {
             id: Some("msg_1".into()),
             model: Some("claude".into()),
@@ -411,7 +407,15 @@ fn a_written_stream_is_as_openai_writes_it() {
             finish: Finish::Stop,
         },
         Event::Done,
-    ];
+    ]
+}
+
+#[test]
+fn a_written_stream_is_as_openai_writes_it() {
+    let request = Request {
+        include_usage: true,
+        ..Request::default()
+    };
     let chunk = |choices: Value| {
         json!({"id": "chatcmpl-0198a-7c", "object": "chat.completion.chunk", "created": 1_760_000_000,
             "model": "claude", "choices": choices})
@@ -444,6 +448,7 @@ fn a_written_stream_is_as_openai_writes_it() {
         last,
         json!("[DONE]"),
     ];
+    let events = text_and_calls();
     assert_eq!(written(&events, &context(request)), expected);
     // Nobody who did not ask is told the usage.
     let unasked = written(&events, &plain_context());
