@@ -110,6 +110,10 @@ pub(crate) fn write_request(
             set(param.as_str(), value);
         }
     }
+    // OpenAI refuses a number of likely tokens without the switch that other formats do without.
+    if request.param(Param::TopLogprobs).is_some() && request.param(Param::Logprobs).is_none() {
+        set(Param::Logprobs.as_str(), true.into());
+    }
     if request.stream {
         set("stream", true.into());
         // Usage is always asked for: the gateway meters with it, and most formats tell it unasked.

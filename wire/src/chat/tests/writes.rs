@@ -99,6 +99,7 @@ fn a_whole_request_is_written() {
     request.set_param(Param::Temperature, json!(0.5));
     request.set_param(Param::TopK, json!(40));
     request.set_param(Param::ParallelToolCalls, json!(false));
+    request.set_param(Param::TopLogprobs, json!(2));
     let (body, dropped) = write_to(&request, &TARGET);
     let name = body["tools"][0]["function"]["name"]
         .as_str()
@@ -120,6 +121,8 @@ fn a_whole_request_is_written() {
             "reasoning_effort": "medium",
             "temperature": 0.5,
             "parallel_tool_calls": false,
+            "top_logprobs": 2,
+            "logprobs": true,
             "stream": true,
             "stream_options": {"include_usage": true},
         })
