@@ -9,10 +9,9 @@ mod writing;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::Value;
 
-use crate::framing::Framing;
+use crate::framing::{Frame, Framing};
 use crate::neutral::{Event, Request};
 use crate::responses::{Decoder, Encoder};
 use crate::stream::{Decode, Encode};
@@ -31,20 +30,101 @@ fn context() -> Context {
     context_of(Request::default())
 }
 
-/// The events that a stream's bytes tell.
-fn decode(stream: &str) -> Vec<Event<'static>> {
+/// What events tell, one line each; neighbouring pieces of the same thing are one.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    lines: Vec<String>,
+    grows: Option<String>,
+}
+
+impl Told {
+    fn of(events: &[Event<'_>]) -> Vec<String> {
+        let mut told = Self::default();
+        events.iter().for_each(|event| told.tell(event));
+        told.lines
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Text { text, .. } => self.grow("text ", text),
+            Event::Thinking { text, .. } => self.grow("thinking ", text),
+            Event::Refusal { text, .. } => self.grow("refusal ", text),
+            Event::ToolInput { tool, text, .. } => self.grow(&format!("input {tool} "), text),
+            Event::Start { id, model } => self.line(format!("start {id:?} {model:?}")),
+            Event::Signature { signature, .. } => self.line(format!(
+                "signature {} {}",
+                signature.origin.as_str(),
+                signature.value
+            )),
+            Event::RedactedThinking { signature, .. } => self.line(format!(
+                "redacted {} {}",
+                signature.origin.as_str(),
+                signature.value
+            )),
+            Event::ToolStart {
+                tool,
+                id,
+                name,
+                is_custom,
+                ..
+            } => self.line(format!("tool {tool} {id} {name} {is_custom}")),
+            Event::Image {
+                media_type, base64, ..
+            } => self.line(format!("image {media_type} {base64}")),
+            Event::Audio { value, .. } => self.line(format!("audio {value}")),
+            Event::Annotations { value, .. } => self.line(format!("annotations {value}")),
+            Event::Logprobs { value, .. } => self.line(format!("logprobs {value}")),
+            Event::Finish { finish, .. } => self.line(format!("finish {finish:?}")),
+            Event::Usage(usage) => {
+                let units: Vec<_> = usage
+                    .iter()
+                    .map(|(unit, count)| format!("{} {count}", unit.as_str()))
+                    .collect();
+                self.line(format!("usage {}", units.join(", ")));
+            }
+            Event::Ping => self.line("ping".to_owned()),
+            Event::Error(error) => self.line(format!(
+                "error {:?} {:?} {}",
+                error.kind, error.code, error.message
+            )),
+            Event::Done => self.line("done".to_owned()),
+        }
+    }
+
+    fn line(&mut self, line: String) {
+        self.grows = None;
+        self.lines.push(line);
+    }
+
+    fn grow(&mut self, what: &str, piece: &str) {
+        match self.lines.last_mut() {
+            Some(last) if self.grows.as_deref() == Some(what) => last.push_str(piece),
+            _ => {
+                self.lines.push(format!("{what}{piece}"));
+                self.grows = Some(what.to_owned());
+            }
+        }
+    }
+}
+
+/// What a stream's bytes tell.
+fn told(stream: &str) -> Vec<String> {
     let mut decoder = Decoder::new(&context());
     let mut framing = Framing::sse();
-    let mut events = Vec::new();
-    let bytes = Bytes::copy_from_slice(stream.as_bytes());
+    let mut told = Told::default();
+    let mut emit = |frame: &Frame<'_>| decoder.decode(frame, &mut |event| told.tell(&event));
     framing
-        .feed(&bytes, |frame, _| {
-            decoder.decode(&frame, &mut |event| events.push(own(event)));
+        .feed(stream.as_bytes(), |frame, _| {
+            emit(&frame);
             true
         })
         .unwrap();
-    decoder.finish(&mut |event| events.push(own(event)));
-    events
+    framing.finish(|frame, _| {
+        emit(&frame);
+        true
+    });
+    decoder.finish(&mut |event| told.tell(&event));
+    told.lines
 }
 
 /// A stream's bytes, as a client gets them for these events.
@@ -74,68 +154,4 @@ fn checked_data(stream: &str) -> Vec<Value> {
         data
     };
     events.enumerate().map(read).collect()
-}
-
-/// An event that outlives the bytes it was read from.
-fn own(event: Event<'_>) -> Event<'static> {
-    let owned = |text: std::borrow::Cow<'_, str>| std::borrow::Cow::Owned(text.into_owned());
-    match event {
-        Event::Start { id, model } => Event::Start {
-            id: id.map(owned),
-            model: model.map(owned),
-        },
-        Event::Text { choice, text } => Event::Text {
-            choice,
-            text: owned(text),
-        },
-        Event::Thinking { choice, text } => Event::Thinking {
-            choice,
-            text: owned(text),
-        },
-        Event::Signature { choice, signature } => Event::Signature { choice, signature },
-        Event::RedactedThinking { choice, signature } => {
-            Event::RedactedThinking { choice, signature }
-        }
-        Event::Refusal { choice, text } => Event::Refusal {
-            choice,
-            text: owned(text),
-        },
-        Event::ToolStart {
-            choice,
-            tool,
-            id,
-            name,
-            is_custom,
-            signature,
-        } => Event::ToolStart {
-            choice,
-            tool,
-            id: owned(id),
-            name: owned(name),
-            is_custom,
-            signature,
-        },
-        Event::ToolInput { choice, tool, text } => Event::ToolInput {
-            choice,
-            tool,
-            text: owned(text),
-        },
-        Event::Image {
-            choice,
-            media_type,
-            base64,
-        } => Event::Image {
-            choice,
-            media_type: owned(media_type),
-            base64: owned(base64),
-        },
-        Event::Audio { choice, value } => Event::Audio { choice, value },
-        Event::Annotations { choice, value } => Event::Annotations { choice, value },
-        Event::Logprobs { choice, value } => Event::Logprobs { choice, value },
-        Event::Finish { choice, finish } => Event::Finish { choice, finish },
-        Event::Usage(usage) => Event::Usage(usage),
-        Event::Ping => Event::Ping,
-        Event::Error(error) => Event::Error(error),
-        Event::Done => Event::Done,
-    }
 }
