@@ -41,97 +41,33 @@ fn relayed(stream: &[u8], cuts: &[usize], is_translated: bool) -> (Vec<u8>, Prog
     (out.concat(), relay.progress().clone(), ending)
 }
 
+/// Values of the format's own.
+const WORDS: &str = "message reasoning function_call function_call_output custom_tool_call input_text input_image \
+                     input_file input_audio output_text refusal user assistant system function custom json_schema \
+                     json_object text auto allowed_tools completed incomplete failed x image_generation_call \
+                     response.completed response.output_item.done response.output_text.delta error \
+                     response.output_item.added data:image/png;base64,AA weir.gemini.call:x";
+
+/// Keys of the format's own.
+const KEYS: &str = "model input instructions tools tool_choice text format reasoning effort summary type role content \
+                    name call_id id arguments output encrypted_content image_url file_data file_id input_audio data \
+                    parameters schema include usage status error incomplete_details reason result annotations logprobs \
+                    item response delta output_index summary_index stream store max_output_tokens prompt";
+
+fn one_of(words: &'static str) -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(words.split_whitespace().collect::<Vec<_>>())
+}
+
 /// JSON made of the format's own keys and words.
 fn json_of_the_format() -> impl Strategy<Value = Value> {
-    let word = prop::sample::select(vec![
-        "message",
-        "reasoning",
-        "function_call",
-        "function_call_output",
-        "custom_tool_call",
-        "input_text",
-        "input_image",
-        "input_file",
-        "input_audio",
-        "output_text",
-        "refusal",
-        "user",
-        "assistant",
-        "system",
-        "function",
-        "custom",
-        "json_schema",
-        "json_object",
-        "text",
-        "auto",
-        "allowed_tools",
-        "completed",
-        "incomplete",
-        "failed",
-        "x",
-        "",
-        "image_generation_call",
-        "response.completed",
-        "response.output_item.done",
-        "response.output_text.delta",
-        "response.output_item.added",
-        "data:image/png;base64,AA",
-        "weir.gemini.call:x",
-    ]);
-    let key = prop::sample::select(vec![
-        "model",
-        "input",
-        "instructions",
-        "tools",
-        "tool_choice",
-        "text",
-        "format",
-        "reasoning",
-        "effort",
-        "summary",
-        "type",
-        "role",
-        "content",
-        "name",
-        "call_id",
-        "id",
-        "arguments",
-        "output",
-        "encrypted_content",
-        "image_url",
-        "file_data",
-        "file_id",
-        "input_audio",
-        "data",
-        "parameters",
-        "schema",
-        "include",
-        "usage",
-        "status",
-        "error",
-        "incomplete_details",
-        "reason",
-        "result",
-        "annotations",
-        "logprobs",
-        "item",
-        "response",
-        "delta",
-        "output_index",
-        "summary_index",
-        "stream",
-        "store",
-        "max_output_tokens",
-        "prompt",
-    ]);
     let leaf = prop_oneof![
         1 => Just(Value::Null),
         1 => any::<bool>().prop_map(Value::from),
         2 => any::<i8>().prop_map(Value::from),
-        6 => word.prop_map(Value::from),
+        6 => one_of(WORDS).prop_map(Value::from),
     ];
     leaf.prop_recursive(5, 40, 6, move |inner| {
-        let members = vec((key.clone(), inner.clone()), 0..7);
+        let members = vec((one_of(KEYS), inner.clone()), 0..7);
         prop_oneof![
             1 => vec(inner, 0..4).prop_map(Value::from),
             3 => members.prop_map(|members| {

@@ -261,10 +261,17 @@ fn parameters_are_read_and_what_is_unknown_is_kept() {
         "include": ["reasoning.encrypted_content", "web_search_call.results"],
         "stream_options": {"include_obfuscation": false}, "max_tool_calls": 3, "novelty": [1],
     }));
-    assert!(
-        matches!(&request.response_format, Some(ResponseFormat::JsonSchema { name, strict: Some(true), schema, .. })
-            if name == "n" && schema.to_string() == r#"{"z":1,"a":2}"#)
-    );
+    let Some(ResponseFormat::JsonSchema {
+        name,
+        schema,
+        strict,
+        ..
+    }) = &request.response_format
+    else {
+        panic!("{:?}", request.response_format);
+    };
+    assert_eq!((name.as_str(), *strict), ("n", Some(true)));
+    assert_eq!(schema.to_string(), r#"{"z":1,"a":2}"#);
     let reasoning = request.reasoning.as_ref().unwrap();
     assert_eq!(reasoning.effort.as_deref(), Some("high"));
     assert_eq!(reasoning.summary.as_deref(), Some("auto"));
