@@ -36,3 +36,4 @@ pub mod routes;
 mod settle;
 pub mod sink;
 pub mod told;
+pub mod tunnel;
