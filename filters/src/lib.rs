@@ -44,6 +44,7 @@ mod settle;
 pub mod sink;
 mod spool;
 pub mod told;
+pub mod tunnel;
 mod upload;
 mod way;
 mod whole;
