@@ -37,7 +37,7 @@ impl RequestHead<'_> {
         mut add: impl FnMut(&HeaderName, &HeaderValue) -> Result<(), E>,
     ) -> Result<(), E> {
         add(&HOST, &self.upstream.host)?;
-        if let Some((name, value)) = &self.key.header {
+        if let Some((name, value)) = self.key.static_header() {
             add(name, value)?;
         }
         add(&CONTENT_TYPE, &JSON)?;
