@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::base_url::BaseUrl;
 use crate::kinds::choice;
 use crate::report::quoted;
 
@@ -117,13 +118,18 @@ impl Layout {
         (self == Self::Vertex).then_some("global")
     }
 
-    /// What a base URL of this layout is often given with although the paths have it already.
-    pub(crate) fn surplus(self) -> &'static [&'static str] {
-        match self {
+    /// An address without what it is often given with although the paths of this layout have it already.
+    pub fn without_surplus(self, mut url: BaseUrl) -> BaseUrl {
+        let surplus: &[&str] = match self {
             Self::Azure => &["/openai/v1", "/openai"],
             Self::Ollama => &["/v1", "/api"],
             Self::Plain | Self::Vertex | Self::Bedrock => &[],
+        };
+        let mut bare = surplus.iter().filter_map(|end| url.path.strip_suffix(end));
+        if let Some(path) = bare.next() {
+            url.path = path.to_owned();
         }
+        url
     }
 }
 

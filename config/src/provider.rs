@@ -172,7 +172,7 @@ choice!(PROVIDER_KIND: ProviderKind {
 pub struct OperatorKey {
     /// Where it came from, such as `env:OPENAI_API_KEY`; names the key without telling it.
     pub id: String,
-    /// The key: visible ASCII, never empty.
+    /// The key, or a document that [`crate::Credential::parse`] reads; it suits the provider's `auth`.
     pub secret: Secret,
     /// Its share of the requests among the provider's keys; at least 1.
     pub weight: u32,

@@ -85,7 +85,7 @@ pub(crate) const COLLECTIONS: &[Row] = &[
         kind: "list",
         shape: Shape::List,
         default: "none",
-        doc: " Several keys instead of `key_env`: `{env: NAME}` or `{file: /run/secrets/x}`, each with a `weight` (1).",
+        doc: " Several keys instead of `key_env`: `{env: NAME}`, `{file: /run/secrets/x}` and more, each with a `weight` (1); see below.",
     },
     Row {
         name: "models",

@@ -79,7 +79,7 @@ impl ProviderDraft {
             project: address.project,
             layout,
             auth,
-            keys: operator_key::resolve(&self.keys, name, environment, report),
+            keys: operator_key::resolve(&self.keys, name, auth, environment, report),
             models: self.models,
             model_options: ModelOptions::new(self.model_options),
             formats: offered(self.values.formats, &self.endpoints),

@@ -177,6 +177,8 @@ section! {
     pub struct Policy {
         /// Who may spend the providers' keys of this configuration when they have none of their own.
         operator_keys: OperatorKeys = "admins" as OPERATOR_KEYS,
+        /// Whether an endpoint that comes with a user's own key may be without TLS or in a private network.
+        private_endpoints: bool = "false" as FLAG,
     }
 }
 

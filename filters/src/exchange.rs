@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use weir_store::EndKind;
 use weir_wire::errors::UpstreamError;
 use weir_wire::multipart::Splice;
 
 use crate::adapt::Unsaid;
 use crate::answer::{self, Answer};
-use crate::ask::Endpoint;
+use crate::ask::{Endpoint, Inbound, Pass};
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
+use crate::credential::{CredentialError, Signing};
 use crate::delivery::EVENT_STREAM;
 use crate::demo::Demo;
 use crate::fault::Fault;
@@ -42,6 +44,48 @@ pub(crate) struct Attempt<'t> {
     pub(crate) target: &'t Target,
     pub(crate) key: &'t UpstreamKey,
     pub(crate) outbound: Outbound,
+    /// The path and query of the URL, where this key is sent to.
+    path: String,
+    /// The headers by which the key is shown, or the request signed.
+    auth: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl<'t> Attempt<'t> {
+    fn new(
+        target: &'t Target,
+        key: &'t UpstreamKey,
+        outbound: Outbound,
+        pass: Option<&Pass>,
+    ) -> Self {
+        let upstream = &target.upstream;
+        let path = match pass {
+            Some(pass) => pass.path_below(&upstream.site(key).base_url.path),
+            None => upstream.path_for(key, outbound.path_name, &target.model),
+        };
+        let fixed = key.static_header();
+        Self {
+            target,
+            key,
+            outbound,
+            path,
+            auth: fixed
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// The head of the request.
+    fn head<'a>(&'a self, inbound: &'a Inbound) -> RequestHead<'a> {
+        RequestHead {
+            upstream: &self.target.upstream,
+            host: &self.target.upstream.site(self.key).host,
+            path: &self.path,
+            inbound,
+            outbound: &self.outbound,
+            auth: &self.auth,
+        }
+    }
 }
 
 impl<S: Sink> Run<'_, S> {
@@ -52,18 +96,18 @@ impl<S: Sink> Run<'_, S> {
         key: &UpstreamKey,
     ) -> Result<Finish, Stop> {
         let held = self.held;
-        let endpoint = held.planned.allowed.ask.inbound.endpoint;
+        let inbound = &held.planned.allowed.ask.inbound;
+        let endpoint = inbound.endpoint;
         let Some(way) = Way::of(target, endpoint) else {
             return Err(self.broken(target, "it does not serve this endpoint"));
         };
         let outbound = held.fit.outbound(&held.planned, target, way);
         let outbound = outbound.map_err(|loss| unfit(target, &loss))?;
         self.tally.attempt(target, key);
-        let attempt = Attempt {
-            target,
-            key,
-            outbound,
-        };
+        let mut attempt = Attempt::new(target, key, outbound, inbound.pass.as_ref());
+        if key.is_dynamic() {
+            self.authorize(&mut attempt).await?;
+        }
         let mut link = self.open(&attempt).await?;
         let result = self.receive(&attempt, &mut link).await;
         // Only an answer that was read to its end leaves its connection in order.
@@ -73,6 +117,37 @@ impl<S: Sink> Run<'_, S> {
             self.gateway.connectors.cancel(link).await;
         }
         result
+    }
+
+    /// Signs the request, or gets the token that shows its key.
+    async fn authorize(&mut self, attempt: &mut Attempt<'_>) -> Result<(), Stop> {
+        let (target, key) = (attempt.target, attempt.key);
+        let body = match &attempt.outbound.body {
+            Payload::Bytes(body) => body.clone(),
+            // Only signatures cover a body, and nobody who wants them takes forms.
+            Payload::Form(_) => Bytes::new(),
+        };
+        let host = target.upstream.site(key).host.clone();
+        let signing = Signing {
+            method: attempt.outbound.method.as_str(),
+            host: host.to_str().unwrap_or_default(),
+            path_and_query: &attempt.path,
+            body: &body,
+            now_ms: self.gateway.clock.now_ms(),
+        };
+        let connectors = &self.gateway.connectors;
+        let proven = self
+            .delivery
+            .wait(key.authorize(&signing, connectors))
+            .await?;
+        match proven {
+            Ok(auth) => attempt.auth = auth,
+            Err(why) => {
+                tracing::warn!(provider = %target.upstream.name, key = %key.id, %why, "the key cannot prove itself");
+                return Err(Stop::Failed(Box::new(unproven(target, key, &why))));
+            }
+        }
+        Ok(())
     }
 
     /// Sends the request and reads the answer's head; a pooled connection that had died is replaced by a fresh one.
@@ -125,16 +200,13 @@ impl<S: Sink> Run<'_, S> {
                 .map_err(|_| self.broken(target, "the demo provider failed"))?;
             return Ok(Link::Demo(Box::new(demo)));
         }
-        let head = RequestHead {
-            upstream,
-            inbound: &ask.inbound,
-            outbound,
-            auth: attempt.key.header.as_slice(),
-        };
+        let head = attempt.head(&ask.inbound);
         let turn = self.tally.attempts() as usize - 1;
         let gateway = self.gateway;
         let connect = async {
-            let address = upstream.address(&gateway.clock, turn).await;
+            let address = upstream
+                .address_for(attempt.key, &gateway.clock, turn)
+                .await;
             let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
             gateway.connectors.send(&address, head, body, fresh).await
         };
@@ -153,19 +225,17 @@ impl<S: Sink> Run<'_, S> {
         let Some(upload) = ask.upload.as_ref().filter(|it| !it.is_spent()) else {
             return Err(passed(target));
         };
-        let head = RequestHead {
-            upstream: &target.upstream,
-            inbound: &ask.inbound,
-            outbound: &attempt.outbound,
-            auth: attempt.key.header.as_slice(),
-        };
+        let head = attempt.head(&ask.inbound);
         let turn = self.tally.attempts() as usize - 1;
         let gateway = self.gateway;
         let length = splice
             .as_ref()
             .map_or(upload.len, |it| it.length_of(upload.len));
         let begin = async {
-            let address = target.upstream.address(&gateway.clock, turn).await;
+            let upstream = &target.upstream;
+            let address = upstream
+                .address_for(attempt.key, &gateway.clock, turn)
+                .await;
             let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
             gateway.connectors.begin(&address, head, length).await
         };
@@ -380,6 +450,23 @@ fn unfit(target: &Target, loss: &Unsaid) -> Stop {
         retry_after: None,
         may_repeat: false,
     }))
+}
+
+/// A key that cannot prove itself: refused by whoever gives tokens, or none to be had just now.
+fn unproven(target: &Target, key: &UpstreamKey, why: &CredentialError) -> Failure {
+    if why.is_refusal() {
+        return answer::key_rejected(target, key);
+    }
+    Failure {
+        fault: Fault::Broken {
+            provider: Arc::clone(&target.upstream.name),
+            reason: "no token can be had for its key now",
+        },
+        answer: None,
+        next: Next::Key,
+        retry_after: None,
+        may_repeat: true,
+    }
 }
 
 /// A form that passed by on its way to a provider is gone: nobody else can be sent it.

@@ -55,6 +55,10 @@ fn accept(outbound: &Outbound) -> HeaderValue {
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHead<'a> {
     pub upstream: &'a Upstream,
+    /// The value of the `Host` header.
+    pub host: &'a HeaderValue,
+    /// The path and query of the URL.
+    pub path: &'a str,
     pub inbound: &'a Inbound,
     pub outbound: &'a Outbound,
     /// The headers by which the key is shown, or the request signed.
@@ -68,7 +72,7 @@ impl RequestHead<'_> {
         body_len: u64,
         mut add: impl FnMut(&HeaderName, &HeaderValue) -> Result<(), E>,
     ) -> Result<(), E> {
-        add(&HOST, &self.upstream.host)?;
+        add(&HOST, self.host)?;
         for (name, value) in self.auth {
             add(name, value)?;
         }
@@ -101,7 +105,7 @@ impl RequestHead<'_> {
 
     /// The head for Pingora's connector.
     pub(crate) fn to_pingora(self, body_len: u64) -> pingora::Result<Box<RequestHeader>> {
-        let path = self.outbound.path.as_bytes();
+        let path = self.path.as_bytes();
         let method = self.outbound.method.as_str();
         let mut head = RequestHeader::build_no_case(method, path, Some(14))?;
         self.each(body_len, |name, value| {
@@ -114,7 +118,7 @@ impl RequestHead<'_> {
     pub(crate) fn to_bytes(self, body_len: u64, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(self.outbound.method.as_str().as_bytes());
         bytes.push(b' ');
-        bytes.extend_from_slice(self.outbound.path.as_bytes());
+        bytes.extend_from_slice(self.path.as_bytes());
         bytes.extend_from_slice(b" HTTP/1.1\r\n");
         let written: Result<(), std::convert::Infallible> = self.each(body_len, |name, value| {
             bytes.extend_from_slice(name.as_str().as_bytes());

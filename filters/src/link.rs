@@ -19,7 +19,8 @@ use crate::demo::Demo;
 use crate::idle_pool::IdlePool;
 use crate::inject::RequestHead;
 use crate::plain::Plain;
-use crate::provider::{Address, POOL_IDLE};
+use crate::provider::Address;
+use crate::site::POOL_IDLE;
 
 /// Idle connections over TLS to all providers together.
 const POOL_CONNECTIONS: usize = 4_096;
@@ -109,7 +110,7 @@ impl Sending {
 /// The connections to providers.
 pub struct Connectors {
     idle: IdlePool,
-    secure: Connector,
+    pub(crate) secure: Connector,
 }
 
 /// What went wrong on a link, by what it means for the next step.

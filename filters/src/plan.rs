@@ -269,16 +269,7 @@ fn usable_keys(routes: &Routes, holder: Holder<'_>, upstream: &Upstream) -> Vec<
         .keys
         .iter()
         .filter(|key| key.provider == *upstream.name)
-        .filter_map(|key| {
-            UpstreamKey::new(
-                &key.id,
-                KeyOwner::Caller,
-                key.weight,
-                upstream.provider().auth,
-                key.secret.expose(),
-                &routes.switchboard,
-            )
-        })
+        .filter_map(|key| upstream.own_key(key, &routes.switchboard))
         .map(Arc::new)
         .collect();
     if !own.is_empty() {
