@@ -14,7 +14,7 @@
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
-//! - [`models_list`]: the answer of `/v1/models`
+//! - [`model_catalogue`]: lists of models, read from providers and written for clients
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
@@ -39,7 +39,7 @@ pub mod images;
 mod json;
 pub mod loss;
 pub mod media_stream;
-pub mod models_list;
+pub mod model_catalogue;
 pub mod multipart;
 pub mod neutral;
 mod ollama;
