@@ -15,6 +15,7 @@ use weir_wire::format::Format;
 use super::app::{After, App, Entrance};
 use super::client::SessionClient;
 use super::{models, ops, reply};
+use crate::api;
 
 enum Route {
     Call(Endpoint),
@@ -27,6 +28,7 @@ enum Route {
     NoUpgrade,
     Models,
     Model(String),
+    Api(api::Page),
     Ops(ops::Page),
     Root,
     WrongMethod(&'static str),
@@ -67,10 +69,15 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/responses" => call(Endpoint::Responses),
         "/v1/messages" => call(Endpoint::Messages),
         "/v1/messages/count_tokens" => call(Endpoint::CountTokens),
-        "/v1/models" | "/v1/models/" if is_get => Route::Models,
-        "/v1/models" | "/v1/models/" => Route::WrongMethod("GET, HEAD"),
+        path if is_list_of_models(path) && is_get => Route::Models,
+        path if is_list_of_models(path) => Route::WrongMethod("GET, HEAD"),
         "/" if is_get => Route::Root,
-        _ => match (gemini_call(path), path.strip_prefix("/v1/models/")) {
+        path if path.starts_with("/api/") => match api::page(path) {
+            Some(page) if is_get => Route::Api(page),
+            Some(_) => Route::WrongMethod("GET, HEAD"),
+            None => Route::Unknown,
+        },
+        _ => match (gemini_call(path), model_of(path)) {
             (Some((endpoint, in_url)), _) if is_post => Route::CallInUrl(endpoint, in_url),
             (Some(_), _) => Route::WrongMethod("POST"),
             (None, Some(id)) if is_get => Route::Model(models::decode(id)),
@@ -79,6 +86,19 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
             (None, None) => native(method, path),
         },
     }
+}
+
+/// Where OpenAI's, Anthropic's and Gemini's clients ask for models.
+const MODELS: [&str; 3] = ["/v1/models", "/v1beta/models", "/v1alpha/models"];
+
+fn is_list_of_models(path: &str) -> bool {
+    MODELS.contains(&path.strip_suffix('/').unwrap_or(path))
+}
+
+/// The model in a path that asks for one.
+fn model_of(path: &str) -> Option<&str> {
+    let mut below = MODELS.iter().filter_map(|list| path.strip_prefix(list));
+    below.find_map(|rest| rest.strip_prefix('/'))
 }
 
 /// OpenAI's routes that are passed on: what they keep and do is the provider's affair
@@ -167,7 +187,7 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
 }
 
 /// The format in which a path's clients read errors.
-fn dialect(path: &str) -> Format {
+pub(super) fn dialect(path: &str) -> Format {
     if path.starts_with("/v1beta/") || path.starts_with("/v1alpha/") {
         Format::Gemini
     } else {
@@ -187,6 +207,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         Route::Call(endpoint) | Route::CallInUrl(endpoint, _) | Route::CallAt(_, endpoint, _) => {
             endpoint.dialect()
         }
+        Route::Models | Route::Model(_) => models::shape(path, &head.headers),
         _ => dialect(path),
     };
     match route {
@@ -239,6 +260,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         }
         Route::Models => models::list(app, client).await,
         Route::Model(id) => models::one(app, client, &id).await,
+        Route::Api(page) => api::answer(app, client, page).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
         Route::Root => {
             let body = concat!(
