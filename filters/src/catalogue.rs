@@ -5,6 +5,7 @@ mod assemble;
 mod describe;
 mod fetch;
 mod lists;
+mod parameters;
 mod report;
 
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use weir_filters::catalogue::Catalogue;
-use weir_filters::identify::Credential;
 use weir_wire::format::Format;
 use weir_wire::model_catalogue::to_value;
 
@@ -12,7 +11,7 @@ use crate::door::route;
 
 /// Answers.
 pub async fn answer(app: &App, client: &mut SessionClient<'_>) {
-    let credential = Credential::of(&client.session.req_header().headers);
+    let credential = client.credential();
     match app.gateway.catalogue(credential.as_ref(), None).await {
         Ok(catalogue) => {
             let value = catalogue.as_ref().map_or(Value::Null, value);

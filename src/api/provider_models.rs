@@ -1,7 +1,5 @@
 //! `GET /api/providers/{provider}/models`: the catalogue of one provider.
 
-use weir_filters::identify::Credential;
-
 use super::catalogue;
 use crate::door::app::App;
 use crate::door::client::SessionClient;
@@ -9,7 +7,7 @@ use crate::door::{reply, route};
 
 /// Answers.
 pub async fn answer(app: &App, client: &mut SessionClient<'_>, provider: &str) {
-    let credential = Credential::of(&client.session.req_header().headers);
+    let credential = client.credential();
     let found = app.gateway.catalogue(credential.as_ref(), Some(provider));
     match found.await {
         Ok(Some(found)) => super::json(client, &catalogue::value(&found)).await,

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use weir_filters::identify::Credential;
 use weir_wire::format::Format;
 use weir_wire::model_catalogue::{write_list, write_one};
 
@@ -25,7 +24,7 @@ pub fn shape(path: &str, headers: &HeaderMap) -> Format {
 
 /// Answers with the list.
 pub async fn list(app: &App, client: &mut SessionClient<'_>) {
-    let credential = Credential::of(&client.session.req_header().headers);
+    let credential = client.credential();
     match app.gateway.models(credential.as_ref()).await {
         Ok(entries) => {
             let body = write_list(client.dialect, &entries);
@@ -37,7 +36,7 @@ pub async fn list(app: &App, client: &mut SessionClient<'_>) {
 
 /// Answers with one model.
 pub async fn one(app: &App, client: &mut SessionClient<'_>, id: &str) {
-    let credential = Credential::of(&client.session.req_header().headers);
+    let credential = client.credential();
     match app.gateway.model(credential.as_ref(), id).await {
         Ok(entry) => {
             let body = write_one(client.dialect, &entry);

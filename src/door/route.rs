@@ -353,7 +353,7 @@ async fn unknown(client: &mut SessionClient<'_>) {
 }
 
 /// A whole JSON answer; a client that left meanwhile is no trouble.
-pub(super) async fn whole(client: &mut SessionClient<'_>, status: u16, body: Bytes) {
+pub async fn whole(client: &mut SessionClient<'_>, status: u16, body: Bytes) {
     let head = ReplyHead {
         status,
         content_type: JSON,
@@ -363,6 +363,6 @@ pub(super) async fn whole(client: &mut SessionClient<'_>, status: u16, body: Byt
 }
 
 /// A refusal of a request that is no call.
-pub(super) async fn refuse(client: &mut SessionClient<'_>, refusal: Refusal) {
+pub async fn refuse(client: &mut SessionClient<'_>, refusal: Refusal) {
     client.refuse(&refusal).await;
 }

@@ -15,6 +15,7 @@
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`model_catalogue`]: lists of models, read from providers and written for clients
+//! - [`model_parameters`]: what a request to a model may hold, as a JSON Schema
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
@@ -40,6 +41,7 @@ mod json;
 pub mod loss;
 pub mod media_stream;
 pub mod model_catalogue;
+pub mod model_parameters;
 pub mod multipart;
 pub mod neutral;
 mod ollama;
