@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -261,4 +262,22 @@ fn geminis_shape_names_methods_and_can_be_read_again() {
     read(&write_list(Format::Gemini, &[entry()]), &mut again).unwrap();
     assert_eq!(again[0].id, "openai/gpt-4o");
     assert_eq!(again[0].context_tokens, Some(128_000));
+}
+
+proptest! {
+    #[test]
+    fn any_entry_is_read_or_passed_over(created_at in ".{0,24}", price in "[0-9.eE+-]{0,24}", size in any::<i64>()) {
+        let entry = json!({"id": "m", "created_at": created_at, "context_length": size, "pricing": {"prompt": price}});
+        let found = models(&json!([entry]));
+        prop_assert_eq!(found.len(), 1);
+        let entry = Entry { model: found[0].clone(), ..bare() };
+        for format in [Format::Chat, Format::Anthropic, Format::Gemini] {
+            prop_assert!(serde_json::from_slice::<Value>(&write_one(format, &entry)).is_ok());
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_list_or_an_error(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read(&body, &mut Vec::new());
+    }
 }
