@@ -169,6 +169,58 @@ fn each_kind_of_credential_is_read_checked_and_listed_without_its_secret() {
     assert!(!listed.stdout.contains("hunter2"));
 }
 
+/// Provider, flags, standard input, and what the refusal tells.
+type Wrong<'a> = (&'a str, &'a [&'a str], &'a str, &'a str);
+
+const WRONG: &[Wrong<'_>] = &[
+    ("up", &[], "hunter2 hunter2", "characters that no key has"),
+    (
+        "up",
+        &["--kind", "aws"],
+        "AWS_ACCESS_KEY_ID=hunter2",
+        "secret_access_key",
+    ),
+    (
+        "up",
+        &["--kind", "aws"],
+        "AWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY=hunter2",
+        "does not take",
+    ),
+    (
+        "up",
+        &["--kind", "service_account"],
+        "hunter2",
+        "no JSON file",
+    ),
+    (
+        "up",
+        &["--kind", "api_key"],
+        r#"{"kind": "oauth_token", "token": "hunter2"}"#,
+        "not `api_key`",
+    ),
+    ("up", &["--region", "eu-west-1"], "hunter2", "--kind aws"),
+    (
+        "up",
+        &["--endpoint", "https://127.0.0.1"],
+        "hunter2",
+        "private network",
+    ),
+    (
+        "up",
+        &["--endpoint", "http://mine.example"],
+        "hunter2",
+        "https",
+    ),
+];
+
+/// The file of a service account whose private key is none.
+fn account(token_uri: &str) -> String {
+    let pem = "-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----";
+    format!(
+        r#"{{"type": "service_account", "client_email": "a@b", "private_key": "{pem}", "token_uri": "{token_uri}"}}"#
+    )
+}
+
 #[test]
 fn a_wrong_credential_is_refused_and_not_repeated() {
     let upstream = Upstream::start();
@@ -178,52 +230,14 @@ fn a_wrong_credential_is_refused_and_not_repeated() {
         .provider_setting("google", "auth: google")
         .prepare();
     gateway.add_user("ann");
-    let account = |token_uri: &str, key: &str| {
-        format!(
-            r#"{{"type": "service_account", "client_email": "a@b", "private_key": "{key}", "token_uri": "{token_uri}"}}"#
-        )
-    };
-    let pem = "-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----";
-    let evil = account("https://evil.example/token", pem);
-    let broken = account("https://oauth2.googleapis.com/token", pem);
-    let cases: [(&str, &[&str], &str, &str); 9] = [
-        ("up", &[], "hunter2 hunter2", "characters that no key has"),
-        (
-            "up",
-            &["--kind", "aws"],
-            "AWS_ACCESS_KEY_ID=hunter2",
-            "secret_access_key",
-        ),
-        (
-            "up",
-            &["--kind", "aws"],
-            "AWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY=hunter2",
-            "does not take",
-        ),
-        (
-            "up",
-            &["--kind", "service_account"],
-            "hunter2",
-            "no JSON file",
-        ),
-        ("up", &["--region", "eu-west-1"], "hunter2", "--kind aws"),
-        (
-            "up",
-            &["--endpoint", "https://127.0.0.1"],
-            "hunter2",
-            "private network",
-        ),
-        (
-            "up",
-            &["--endpoint", "http://mine.example"],
-            "hunter2",
-            "https",
-        ),
+    let evil = account("https://evil.example/token");
+    let broken = account("https://oauth2.googleapis.com/token");
+    let of_google: [Wrong<'_>; 2] = [
         ("google", &[], &evil, "token_uri"),
         ("google", &[], &broken, "private key"),
     ];
-    for (provider, flags, input, fact) in cases {
-        let arguments = [&["key", "set", provider, "--user", "ann"], flags].concat();
+    for (provider, flags, input, fact) in WRONG.iter().chain(&of_google) {
+        let arguments = [&["key", "set", provider, "--user", "ann"], *flags].concat();
         let output = gateway.cli_with_input(&arguments, input);
         assert!(!output.status.success(), "{arguments:?}");
         assert!(
