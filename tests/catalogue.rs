@@ -398,6 +398,11 @@ fn an_alias_is_told_as_what_its_first_target_is() {
     upstream.next(Reply::json(200, &json!({"data": [big]})));
     let listed = gateway.client().get("/v1/models").json();
     let fast = model(&listed, "fast");
+    for told in listed["data"].as_array().into_iter().flatten() {
+        let id = told["id"].as_str().unwrap_or_default();
+        let one = gateway.client().get(&format!("/v1/models/{id}"));
+        assert_eq!(one.assert_status(200).json(), *told);
+    }
     assert_eq!(fast["context_length"], 200_000);
     assert_eq!(fast["pricing"]["completion"], "0.000002");
     assert_eq!(
