@@ -128,22 +128,7 @@ async fn send(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Link, Lin
         &HeaderMap::new(),
     );
     let inbound = inbound.map_err(|_| LinkError::Broken("its request cannot be built"))?;
-    let outbound = outbound(get);
-    let head = RequestHead {
-        upstream: get.upstream,
-        inbound: &inbound,
-        outbound: &outbound,
-        auth: get.key.header.as_slice(),
-    };
-    let address = get.upstream.address(&gateway.clock, 0).await;
-    let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
-    let sending = gateway.connectors.send(&address, head, Bytes::new(), fresh);
-    sending.await
-}
-
-/// A request without a body, of which nothing is expected but JSON.
-fn outbound(get: &Get<'_>) -> Outbound {
-    Outbound {
+    let outbound = Outbound {
         method: Method::GET,
         path: get.path.clone(),
         format: get.format,
@@ -161,7 +146,17 @@ fn outbound(get: &Get<'_>) -> Outbound {
         }),
         dropped: Vec::new(),
         adapted: None,
-    }
+    };
+    let head = RequestHead {
+        upstream: get.upstream,
+        inbound: &inbound,
+        outbound: &outbound,
+        auth: get.key.header.as_slice(),
+    };
+    let address = get.upstream.address(&gateway.clock, 0).await;
+    let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
+    let sending = gateway.connectors.send(&address, head, Bytes::new(), fresh);
+    sending.await
 }
 
 async fn receive(get: &Get<'_>, link: &mut Link) -> Result<Bytes, Failed> {

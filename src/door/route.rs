@@ -195,13 +195,6 @@ pub(super) fn dialect(path: &str) -> Format {
     }
 }
 
-/// What is told at `/`.
-const ROOT: &str = concat!(
-    "{\"name\":\"weir\",\"version\":\"",
-    env!("CARGO_PKG_VERSION"),
-    "\",\"api\":\"/v1\"}"
-);
-
 /// Answers one request; what becomes of its connection.
 pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
     let head = client.session.req_header();
@@ -220,15 +213,44 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
     match route {
         Route::Call(endpoint) => call(app, client, Call::of(endpoint)).await,
         Route::CallInUrl(endpoint, in_url) => {
-            call(app, client, Call::at(None, endpoint, Some(in_url))).await;
+            let in_url = Some(in_url);
+            call(
+                app,
+                client,
+                Call {
+                    in_url,
+                    ..Call::of(endpoint)
+                },
+            )
+            .await;
         }
         Route::CallAt(provider, endpoint, in_url) => {
-            call(app, client, Call::at(Some(provider), endpoint, in_url)).await;
+            let provider = Some(provider);
+            let of_endpoint = Call::of(endpoint);
+            call(
+                app,
+                client,
+                Call {
+                    provider,
+                    in_url,
+                    ..of_endpoint
+                },
+            )
+            .await;
         }
         Route::Pass(provider, path) => {
             let pass = Some(pass(client, path));
-            let of_pass = Call::at(provider, Endpoint::Pass, None);
-            call(app, client, Call { pass, ..of_pass }).await;
+            let of_pass = Call::of(Endpoint::Pass);
+            call(
+                app,
+                client,
+                Call {
+                    provider,
+                    pass,
+                    ..of_pass
+                },
+            )
+            .await;
         }
         Route::NoUpgrade => {
             // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
@@ -240,7 +262,14 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         Route::Model(id) => models::one(app, client, &id).await,
         Route::Api(page) => api::answer(app, client, page).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
-        Route::Root => whole(client, 200, Bytes::from_static(ROOT.as_bytes())).await,
+        Route::Root => {
+            let body = concat!(
+                r#"{"name":"weir","version":""#,
+                env!("CARGO_PKG_VERSION"),
+                r#"","api":"/v1"}"#
+            );
+            whole(client, 200, Bytes::from_static(body.as_bytes())).await;
+        }
         Route::WrongMethod(allowed) => {
             let message = format!("this URL is for {allowed} requests");
             let body = reply::error(&message, Some("method_not_allowed"));
@@ -262,14 +291,10 @@ struct Call {
 
 impl Call {
     fn of(endpoint: Endpoint) -> Self {
-        Self::at(None, endpoint, None)
-    }
-
-    fn at(provider: Option<String>, endpoint: Endpoint, in_url: Option<InUrl>) -> Self {
         Self {
             endpoint,
-            in_url,
-            provider,
+            in_url: None,
+            provider: None,
             pass: None,
         }
     }
