@@ -147,6 +147,51 @@ fn text_of(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
+/// The places where lists of words tell an ability, and the word.
+const WORDS: [(&str, &str, Ability); 12] = [
+    // Gemini
+    (
+        "/supportedGenerationMethods",
+        "generateContent",
+        Ability::Chat,
+    ),
+    (
+        "/supportedGenerationMethods",
+        "embedContent",
+        Ability::Embeddings,
+    ),
+    ("/supportedGenerationMethods", "predict", Ability::Images),
+    // Cohere
+    ("/endpoints", "chat", Ability::Chat),
+    ("/endpoints", "embed", Ability::Embeddings),
+    ("/endpoints", "rerank", Ability::Rerank),
+    ("/features", "tools", Ability::Tools),
+    ("/features", "vision", Ability::Vision),
+    // OpenRouter and Hugging Face
+    ("/architecture/output_modalities", "text", Ability::Chat),
+    (
+        "/architecture/output_modalities",
+        "embeddings",
+        Ability::Embeddings,
+    ),
+    ("/architecture/input_modalities", "image", Ability::Vision),
+    ("/supported_parameters", "tools", Ability::Tools),
+];
+
+/// The places where something is said to be true.
+const FLAGS: [(&str, Ability); 7] = [
+    // Mistral
+    ("/capabilities/completion_chat", Ability::Chat),
+    ("/capabilities/function_calling", Ability::Tools),
+    ("/capabilities/vision", Ability::Vision),
+    // Anthropic
+    ("/capabilities/image_input/supported", Ability::Vision),
+    // Fireworks
+    ("/supports_chat", Ability::Chat),
+    ("/supports_tools", Ability::Tools),
+    ("/supports_image_input", Ability::Vision),
+];
+
 /// What the provider says the model can do.
 fn abilities(entry: &Value) -> Abilities {
     let lists = |at: &str, word: &str| {
@@ -159,63 +204,28 @@ fn abilities(entry: &Value) -> Abilities {
         .and_then(Value::as_str)
         .unwrap_or_default();
     let mut found = Abilities::default();
-    let of_lists = [
-        // Gemini
-        (
-            "/supportedGenerationMethods",
-            "generateContent",
-            Ability::Chat,
-        ),
-        (
-            "/supportedGenerationMethods",
-            "embedContent",
-            Ability::Embeddings,
-        ),
-        ("/supportedGenerationMethods", "predict", Ability::Images),
-        // Cohere
-        ("/endpoints", "chat", Ability::Chat),
-        ("/endpoints", "embed", Ability::Embeddings),
-        ("/endpoints", "rerank", Ability::Rerank),
-        ("/features", "tools", Ability::Tools),
-        ("/features", "vision", Ability::Vision),
-        // OpenRouter and Hugging Face
-        ("/architecture/output_modalities", "text", Ability::Chat),
-        (
-            "/architecture/output_modalities",
-            "embeddings",
-            Ability::Embeddings,
-        ),
-        ("/architecture/input_modalities", "image", Ability::Vision),
-        ("/supported_parameters", "tools", Ability::Tools),
-    ];
-    for (at, word, ability) in of_lists {
+    for (at, word, ability) in WORDS {
         found.add_if(lists(at, word), ability);
     }
-    let of_flags = [
-        // Mistral
-        ("/capabilities/completion_chat", Ability::Chat),
-        ("/capabilities/function_calling", Ability::Tools),
-        ("/capabilities/vision", Ability::Vision),
-        // Anthropic
-        ("/capabilities/image_input/supported", Ability::Vision),
-        // Fireworks
-        ("/supports_chat", Ability::Chat),
-        ("/supports_tools", Ability::Tools),
-        ("/supports_image_input", Ability::Vision),
-    ];
-    for (at, ability) in of_flags {
+    for (at, ability) in FLAGS {
         found.add_if(is(at), ability);
     }
-    // Together
-    match kind {
-        "chat" | "language" | "code" => found.add(Ability::Chat),
-        "embedding" => found.add(Ability::Embeddings),
-        "image" => found.add(Ability::Images),
-        "rerank" => found.add(Ability::Rerank),
-        "moderation" => found.add(Ability::Moderation),
-        "audio" => found.add(Ability::Speech),
-        "transcribe" => found.add(Ability::Transcription),
-        _ => {}
+    if let Some(ability) = of_type(kind) {
+        found.add(ability);
     }
     found
+}
+
+/// Together's types of models.
+fn of_type(kind: &str) -> Option<Ability> {
+    Some(match kind {
+        "chat" | "language" | "code" => Ability::Chat,
+        "embedding" => Ability::Embeddings,
+        "image" => Ability::Images,
+        "rerank" => Ability::Rerank,
+        "moderation" => Ability::Moderation,
+        "audio" => Ability::Speech,
+        "transcribe" => Ability::Transcription,
+        _ => return None,
+    })
 }
