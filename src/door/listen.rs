@@ -98,6 +98,7 @@ fn bind_socket(path: &Path) -> Result<UnixListener, ListenError> {
             std::fs::remove_file(path)?;
         }
         let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
         std::fs::set_permissions(path, owner_only())?;
         Ok(listener)
     };
