@@ -97,7 +97,10 @@ fn visit_line(line: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
 }
 
 fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> bool {
-    // Nearly all events of the formats that name them; the rest goes the long way.
+    // Nearly all events of most formats, and of those that name them; the rest goes the long way.
+    if let Some(data) = sse::only_data(event) {
+        return visit(Frame { name: "", data }, event);
+    }
     if let Some((name, data)) = sse::named_data(event) {
         let name = std::str::from_utf8(name).unwrap_or_default();
         return visit(Frame { name, data }, event);
@@ -117,19 +120,16 @@ fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
             name = std::str::from_utf8(text).unwrap_or_default();
         }
     }
-    match sse::only_data(event) {
-        Some(data) => visit(Frame { name, data }, event),
-        None => match sse::data(event) {
-            Some(data) => visit(Frame { name, data: &data }, event),
-            // A comment, or nothing: a sign of life.
-            None => visit(
-                Frame {
-                    name: "",
-                    data: b"",
-                },
-                event,
-            ),
-        },
+    match sse::data(event) {
+        Some(data) => visit(Frame { name, data: &data }, event),
+        // A comment, or nothing: a sign of life.
+        None => visit(
+            Frame {
+                name: "",
+                data: b"",
+            },
+            event,
+        ),
     }
 }
 

@@ -157,17 +157,27 @@ pub struct Named {
     pub model: String,
 }
 
+/// A client's message that is no JSON object. A server might make something of it that cannot be seen here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event of the Realtime API must be a JSON object")]
+pub struct NotAnEvent;
+
 /// The models that a client's event names, whatever kind of event it says it is: `session.model`,
 /// `session.audio.input.transcription.model` and, in the beta, `session.input_audio_transcription.model`. Where a member
 /// is given more than once, all of its values count.
-pub fn named_models(event: &[u8]) -> Vec<Named> {
+///
+/// # Errors
+/// If it is no JSON object.
+pub fn named_models(event: &[u8]) -> Result<Vec<Named>, NotAnEvent> {
+    let text = std::str::from_utf8(event).map_err(|_not_text| NotAnEvent)?;
     let mut named = Vec::new();
-    if let Ok(text) = std::str::from_utf8(event) {
-        visit(text, "session", &mut |session| {
-            named.append(&mut named_in(session));
-        });
-    }
-    named
+    json::members(text, |member| {
+        if member.key == "session" {
+            named.append(&mut named_in(member.value));
+        }
+    })
+    .map_err(|_not_an_object| NotAnEvent)?;
+    Ok(named)
 }
 
 /// The models that a session's settings name.
@@ -199,7 +209,6 @@ fn named_in(session: &str) -> Vec<Named> {
 
 /// Visits the values of a key in an object; none if `object` is anything else.
 fn visit(object: &str, key: &str, each: &mut dyn FnMut(&str)) {
-    // What is visited before a mistake is found is harmless: servers refuse such a text as a whole.
     let _no_object = json::members(object, |member| {
         if member.key == key {
             each(member.value);

@@ -98,12 +98,13 @@ impl Messages {
 
     /// Whether a frame of one's own could be put in after what was seen.
     pub fn is_between_frames(&self) -> bool {
-        matches!(&self.state, State::Head(start) if start.is_empty()) && self.failure.is_none()
+        let is_at_head = matches!(&self.state, State::Head(start) if start.is_empty());
+        is_at_head && !self.is_closed && self.failure.is_none()
     }
 
     /// Whether a message of one's own could be put in after what was seen.
     pub fn is_between_messages(&self) -> bool {
-        self.is_between_frames() && !self.is_within_message && !self.is_closed
+        self.is_between_frames() && !self.is_within_message
     }
 
     /// Takes the next bytes and visits every message that is whole now.

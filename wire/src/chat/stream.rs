@@ -4,7 +4,10 @@ mod calls;
 mod chunk;
 mod decoder;
 mod encoder;
+mod head;
 mod loose;
+mod plain;
 
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;
+pub(in crate::chat) use head::Head;

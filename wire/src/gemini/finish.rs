@@ -2,9 +2,10 @@
 
 use crate::neutral::Finish;
 
-/// Reads a `finishReason`. Google says `STOP` even where the model waits for tools.
-pub(super) fn read(word: &str, has_tool_calls: bool) -> Finish {
-    match word {
+/// Reads a `finishReason`; none where it says nothing. Google says `STOP` even where the model waits for tools.
+pub(super) fn read(word: &str, has_tool_calls: bool) -> Option<Finish> {
+    Some(match word {
+        "" | "FINISH_REASON_UNSPECIFIED" => return None,
         "STOP" if has_tool_calls => Finish::ToolCalls,
         "STOP" => Finish::Stop,
         "MAX_TOKENS" => Finish::Length,
@@ -18,11 +19,11 @@ pub(super) fn read(word: &str, has_tool_calls: bool) -> Finish {
         | "IMAGE_PROHIBITED_CONTENT"
         | "IMAGE_RECITATION" => Finish::ContentFilter,
         other => Finish::Other(other.to_owned()),
-    }
+    })
 }
 
 /// Words for an end that no other format has; the SDKs take any word, but warn of ones they do not know.
-const OWN_WORDS: [&str; 13] = [
+const OWN_WORDS: [&str; 12] = [
     "LANGUAGE",
     "OTHER",
     "MALFORMED_FUNCTION_CALL",
@@ -35,7 +36,6 @@ const OWN_WORDS: [&str; 13] = [
     "ESCALATION",
     "CONTINUATION",
     "PUP_LIMITED_DISABLED",
-    "FINISH_REASON_UNSPECIFIED",
 ];
 
 /// The `finishReason` for an end.
@@ -65,12 +65,12 @@ mod tests {
                 Finish::Other("MALFORMED_FUNCTION_CALL".to_owned()),
             ),
         ] {
-            assert_eq!(read(word, false), finish);
+            assert_eq!(read(word, false), Some(finish.clone()));
             assert_eq!(write(&finish), word);
         }
-        assert_eq!(read("STOP", true), Finish::ToolCalls);
-        assert_eq!(read("MAX_TOKENS", true), Finish::Length);
-        assert_eq!(read("SPII", false), Finish::ContentFilter);
+        assert_eq!(read("STOP", true), Some(Finish::ToolCalls));
+        assert_eq!(read("MAX_TOKENS", true), Some(Finish::Length));
+        assert_eq!(read("SPII", false), Some(Finish::ContentFilter));
         assert_eq!(write(&Finish::Other("eos".to_owned())), "OTHER");
     }
 }

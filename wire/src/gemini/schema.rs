@@ -26,7 +26,7 @@ pub(super) fn from_google(schema: Value) -> Value {
             "type" => drop(written.insert(key, lower_types(value))),
             "format" if value == "enum" => {}
             "example" => drop(written.insert("examples".to_owned(), json!([value]))),
-            "ref" => drop(written.insert("$ref".to_owned(), value)),
+            "ref" => drop(written.insert("$ref".to_owned(), moved(&value, "#/defs/"))),
             "defs" => drop(written.insert("$defs".to_owned(), each_member(value, from_google))),
             "properties" => drop(written.insert(key, each_member(value, from_google))),
             "items" | "additionalProperties" => drop(written.insert(key, from_google(value))),
@@ -41,6 +41,12 @@ pub(super) fn from_google(schema: Value) -> Value {
         allow_null(&mut written);
     }
     Value::Object(written)
+}
+
+/// A reference into the place that JSON Schema has for definitions.
+fn moved(reference: &Value, from: &str) -> Value {
+    let place = reference.as_str().unwrap_or_default();
+    Value::String(place.replacen(from, "#/$defs/", 1))
 }
 
 fn lower_types(value: Value) -> Value {
@@ -183,16 +189,19 @@ impl Mending {
         let is_reference = members.get("$ref").is_some_and(Value::is_string);
         let is_text = members.get("type").is_some_and(|kind| kind == "string");
         let is_whole = members.get("type").is_some_and(|kind| kind == "integer");
+        let has_choices = members.contains_key("anyOf");
         let mut format = None;
         let mut written = Map::new();
         for (key, value) in members {
             let (key, value) = match (key.as_str(), value) {
-                ("$ref", Value::String(place)) => {
-                    let place = place.replacen("#/definitions/", "#/$defs/", 1);
-                    (key, Value::String(place))
-                }
+                ("$ref", place @ Value::String(_)) => (key, moved(&place, "#/definitions/")),
                 ("$defs" | "definitions", named) => {
-                    ("$defs".to_owned(), each_member(named, |it| self.mend(it)))
+                    let mut all = written.shift_remove("$defs").unwrap_or(json!({}));
+                    let named = each_member(named, |it| self.mend(it));
+                    if let (Some(all), Value::Object(named)) = (all.as_object_mut(), named) {
+                        all.extend(named);
+                    }
+                    ("$defs".to_owned(), all)
                 }
                 (plain, _) if is_reference && !plain.starts_with('$') => continue,
                 // Titles of nested schemas have been taken for functions to call (googleapis/python-genai#1732).
@@ -213,7 +222,7 @@ impl Mending {
                         None => continue,
                     }
                 }
-                ("allOf", Value::Array(all)) if all.len() == 1 => (
+                ("allOf", Value::Array(all)) if all.len() == 1 && !has_choices => (
                     "anyOf".to_owned(),
                     each_element(all.into(), |it| self.mend(it)),
                 ),
@@ -292,11 +301,12 @@ mod tests {
                 "list": {"type": "ARRAY", "minItems": "2", "items": {"any_of": [{"type": "NUMBER"}]}}
             },
             "required": ["type"],
-            "propertyOrdering": ["type", "zeta_id"]
+            "propertyOrdering": ["type", "zeta_id"],
+            "defs": {"Pet": {"ref": "#/defs/Pet"}}
         });
         assert_eq!(
             text(&from_google(schema)),
-            r#"{"type":"object","properties":{"zeta_id":{"type":["string","null"],"enum":["A",null]},"type":{"type":"integer","format":"int32"},"list":{"type":"array","minItems":2,"items":{"anyOf":[{"type":"number"}]}}},"required":["type"]}"#
+            r##"{"type":"object","properties":{"zeta_id":{"type":["string","null"],"enum":["A",null]},"type":{"type":"integer","format":"int32"},"list":{"type":"array","minItems":2,"items":{"anyOf":[{"type":"number"}]}}},"required":["type"],"$defs":{"Pet":{"$ref":"#/$defs/Pet"}}}"##
         );
     }
 

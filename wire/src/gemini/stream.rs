@@ -6,3 +6,4 @@ mod encoder;
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;
 pub use encoder::KEEP_ALIVE;
+pub(super) use encoder::shows_thoughts;

@@ -12,11 +12,18 @@ use serde_json::Value;
 
 use crate::format::Format;
 use crate::loss::{DropParams, Loss};
-use crate::neutral::Request;
+use crate::neutral::{Reasoning, Request};
 use crate::translate::{Context, Rendered, Target, write_request};
 
+/// Of a client that wants to see thoughts.
 fn context() -> Context {
-    context_of(Request::default())
+    context_of(Request {
+        reasoning: Some(Reasoning {
+            include_thoughts: Some(true),
+            ..Reasoning::default()
+        }),
+        ..Request::default()
+    })
 }
 
 fn context_of(request: Request) -> Context {

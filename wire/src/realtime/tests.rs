@@ -121,7 +121,7 @@ fn an_error_is_remembered() {
 #[test]
 fn models_that_a_client_names_are_found() {
     let named = |event: &str| {
-        let found = named_models(event.as_bytes()).into_iter();
+        let found = named_models(event.as_bytes()).unwrap().into_iter();
         found
             .map(|named| (named.purpose, named.model))
             .collect::<Vec<_>>()
@@ -150,11 +150,17 @@ fn models_that_a_client_names_are_found() {
         r#"{"type":"input_audio_buffer.append","audio":"AAAA"}"#,
         r#"{"type":"session.update","session":{"model":null,"audio":{"input":{"transcription":null}}}}"#,
         r#"{"type":"session.update","session":"model"}"#,
+    ] {
+        assert_eq!(named(event), [], "{event}");
+    }
+    // A lenient parser might read on where this one stops.
+    for event in [
         "[]",
         "",
         "{\"session\":",
+        "{\"a\":\"\n\",\"session\":{\"model\":\"b\"}}",
     ] {
-        assert_eq!(named(event), [], "{event}");
+        assert_eq!(named_models(event.as_bytes()), Err(NotAnEvent), "{event}");
     }
     let long = format!("{{\"session\":{{\"model\":\"{}\"}}}}", "é".repeat(200));
     assert_eq!(named(&long), [session(&"é".repeat(128))]);

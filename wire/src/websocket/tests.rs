@@ -179,7 +179,7 @@ fn frames_of_ones_own_go_only_where_they_may() {
     assert_eq!(state(b"\x02a"), (false, false));
     assert_eq!(state(b"b"), (true, false));
     assert_eq!(state(b"\x80\x00"), (true, true));
-    assert_eq!(state(b"\x88\x00"), (true, false));
+    assert_eq!(state(b"\x88\x00"), (false, false));
 }
 
 #[test]

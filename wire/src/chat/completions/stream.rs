@@ -5,22 +5,16 @@ use serde_json::Value;
 use super::logprobs;
 use super::reply::plain_word;
 use crate::chat::finish;
-use crate::chat::usage;
+use crate::chat::stream::Head;
 use crate::chat::write_json::write_json;
 use crate::neutral::{Event, Finish};
 use crate::stream::Encode;
 use crate::translate::Context;
-use crate::usage::Usage;
 
 /// Writes the chunks of one legacy completion: text, and nothing else that a model says.
 pub(crate) struct CompletionsEncoder {
-    call_id: String,
-    created_s: u64,
-    include_usage: bool,
-    /// Everything before the choices.
-    head: Vec<u8>,
+    head: Head,
     answers: Vec<Answer>,
-    usage: Option<Usage>,
 }
 
 #[derive(Default)]
@@ -33,28 +27,10 @@ struct Answer {
 
 impl CompletionsEncoder {
     pub fn new(context: &Context) -> Self {
-        let mut encoder = Self {
-            call_id: context.call_id.clone(),
-            created_s: context.created_s,
-            include_usage: context.request.include_usage,
-            head: Vec::new(),
+        Self {
+            head: Head::new("cmpl-", "text_completion", context),
             answers: Vec::new(),
-            usage: None,
-        };
-        encoder.set_model(&context.model);
-        encoder
-    }
-
-    fn set_model(&mut self, model: &str) {
-        self.head.clear();
-        self.head.extend_from_slice(b"data: {\"id\":");
-        write_json(&format!("cmpl-{}", self.call_id), &mut self.head);
-        let object = b",\"object\":\"text_completion\",\"created\":";
-        self.head.extend_from_slice(object);
-        write_json(&self.created_s, &mut self.head);
-        self.head.extend_from_slice(b",\"model\":");
-        write_json(model, &mut self.head);
-        self.head.extend_from_slice(b",\"choices\":[");
+        }
     }
 
     fn answer(&mut self, index: u32) -> Option<&mut Answer> {
@@ -77,7 +53,7 @@ impl CompletionsEncoder {
         word: Option<&str>,
         out: &mut Vec<u8>,
     ) {
-        out.extend_from_slice(&self.head);
+        self.head.write(out);
         out.extend_from_slice(b"{\"index\":");
         write_json(&index, out);
         out.extend_from_slice(b",\"text\":");
@@ -118,13 +94,7 @@ impl CompletionsEncoder {
         for index in open {
             self.finish(index, &Finish::Stop, out);
         }
-        if let Some(used) = self.usage.filter(|_| self.include_usage) {
-            out.extend_from_slice(&self.head);
-            out.extend_from_slice(b"],\"usage\":");
-            write_json(&usage::write(&used), out);
-            out.extend_from_slice(b"}\n\n");
-        }
-        out.extend_from_slice(b"data: [DONE]\n\n");
+        self.head.write_end(out);
     }
 }
 
@@ -136,12 +106,10 @@ impl Encode for CompletionsEncoder {
             }
             Event::Logprobs { choice, value } => self.logprobs(*choice, value, out),
             Event::Finish { choice, finish } => self.finish(*choice, finish, out),
-            Event::Start { model, .. } => {
-                if let Some(model) = model {
-                    self.set_model(model);
-                }
-            }
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Start {
+                model: Some(model), ..
+            } => self.head.set_model(model),
+            Event::Usage(usage) => self.head.set_usage(*usage),
             // A sign of life is all that a client needs while the model thinks or calls.
             Event::Ping => out.extend_from_slice(b": keepalive\n\n"),
             Event::Done => self.done(out),

@@ -97,9 +97,9 @@ pub(crate) fn write_request(
     if !request.stop.is_empty() {
         set("stop", request.stop.clone().into());
     }
-    match request.response_format.as_ref().map(write_response_format) {
-        Some(Some(format)) => set("response_format", format),
-        Some(None) | None => {}
+    let response_format = request.response_format.as_ref();
+    if let Some(format) = response_format.and_then(write_response_format) {
+        set("response_format", format);
     }
     if let Some(reasoning) = &request.reasoning
         && let Some(effort) = write_effort(reasoning, losses)?
@@ -110,6 +110,10 @@ pub(crate) fn write_request(
         if let Some(value) = write_param(*param, value, has_tools) {
             set(param.as_str(), value);
         }
+    }
+    // OpenAI refuses a number of likely tokens without the switch that other formats do without.
+    if request.param(Param::TopLogprobs).is_some() && request.param(Param::Logprobs).is_none() {
+        set(Param::Logprobs.as_str(), true.into());
     }
     if request.stream {
         set("stream", true.into());

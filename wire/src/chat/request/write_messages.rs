@@ -24,23 +24,8 @@ pub(super) fn write(
         media: Vec::new(),
     };
     let mut at = 0;
-    while let Some(message) = messages.get(at) {
-        let mut next = at + 1;
-        match message.role {
-            Role::System | Role::Developer => writer.system(message, at)?,
-            Role::User => writer.user(message, at)?,
-            Role::Assistant => {
-                // Other formats may have a turn's text and its calls in several messages, but the results of all calls
-                // must follow one message.
-                let mut turn = vec![message];
-                while let Some(more) = messages.get(next).filter(|it| it.role == Role::Assistant) {
-                    turn.push(more);
-                    next += 1;
-                }
-                writer.assistant(&turn, at)?;
-            }
-        }
-        at = next;
+    while let Some(rest) = messages.get(at..).filter(|rest| !rest.is_empty()) {
+        at += writer.turn(rest, at)?;
     }
     writer.flush_media();
     Ok(writer.written)
@@ -97,19 +82,50 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn user(&mut self, message: &Message, at: usize) -> Result<(), Loss> {
-        let mut said = Said::default();
-        let mut has_results = false;
+    /// Writes what one side says until another speaks; returns how many messages that is. Other formats may have the
+    /// calls of one turn in several messages, and their results too, but here all results must follow one message with
+    /// all calls, and nothing may stand between.
+    fn turn(&mut self, rest: &[Message], at: usize) -> Result<usize, Loss> {
+        let Some(first) = rest.first() else {
+            return Ok(0);
+        };
+        let same = rest.iter().take_while(|one| one.role == first.role);
+        let length = same.count();
+        let turn = rest.get(..length).unwrap_or_default();
+        match first.role {
+            Role::System | Role::Developer => {
+                for (message, at) in turn.iter().zip(at..) {
+                    self.system(message, at)?;
+                }
+            }
+            Role::User => {
+                for (message, at) in turn.iter().zip(at..) {
+                    self.results(message, at)?;
+                }
+                for (message, at) in turn.iter().zip(at..) {
+                    self.user(message, at)?;
+                }
+            }
+            Role::Assistant => self.assistant(turn, at)?,
+        }
+        Ok(length)
+    }
+
+    fn results(&mut self, message: &Message, at: usize) -> Result<(), Loss> {
         for part in &message.parts {
             if let Content::ToolResult(result) = &part.content {
-                has_results = true;
                 self.result(result, at)?;
             }
         }
-        for part in &message.parts {
-            if !matches!(part.content, Content::ToolResult(_)) {
-                self.say(part, at, &mut said)?;
-            }
+        Ok(())
+    }
+
+    fn user(&mut self, message: &Message, at: usize) -> Result<(), Loss> {
+        let is_result = |part: &&Part| matches!(part.content, Content::ToolResult(_));
+        let has_results = message.parts.iter().any(|part| is_result(&part));
+        let mut said = Said::default();
+        for part in message.parts.iter().filter(|part| !is_result(part)) {
+            self.say(part, at, &mut said)?;
         }
         if said.parts.is_empty() && has_results {
             return Ok(());
@@ -170,7 +186,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn assistant(&mut self, turn: &[&Message], at: usize) -> Result<(), Loss> {
+    fn assistant(&mut self, turn: &[Message], at: usize) -> Result<(), Loss> {
         self.flush_media();
         let mut spoken = Spoken::default();
         for (message, at) in turn.iter().zip(at..) {

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::calls::{Calls, Naming, Piece, arguments_text};
 use super::chunk::{Choice, Chunk, Delta, FunctionDelta};
 use super::loose::Said;
+use super::plain::{self, Plain};
 use crate::chat::assistant::read_image;
 use crate::chat::finish::{self, Seen};
 use crate::chat::thinking;
@@ -121,19 +122,21 @@ impl Decoder {
         }
     }
 
+    fn take_plain(&mut self, piece: Plain<'_>, emit: &mut Emit<'_>) {
+        let Some(answer) = answer_of(&mut self.answers, piece.index) else {
+            return;
+        };
+        if piece.is_thought {
+            answer.has_plain_thoughts = true;
+            answer.think(piece.text, emit);
+        } else {
+            answer.say(piece.text, emit);
+        }
+    }
+
     fn take_choice(&mut self, choice: Choice<'_>, at: u32, emit: &mut Emit<'_>) {
         let index = choice.index.0.unwrap_or(at);
-        let place = match self.answers.iter().position(|one| one.index == index) {
-            Some(place) => place,
-            None => {
-                self.answers.push(Answer {
-                    index,
-                    ..Answer::default()
-                });
-                self.answers.len() - 1
-            }
-        };
-        let Some(answer) = self.answers.get_mut(place).filter(|one| !one.is_told) else {
+        let Some(answer) = answer_of(&mut self.answers, index) else {
             return;
         };
         if let Some(text) = choice.text.filled() {
@@ -189,6 +192,11 @@ impl Decode for Decoder {
         if frame.data.is_empty() {
             return emit(Event::Ping);
         }
+        if self.has_started
+            && let Some(piece) = plain::read(frame.data)
+        {
+            return self.take_plain(piece, emit);
+        }
         match serde_json::from_slice::<Chunk<'_>>(frame.data) {
             Ok(chunk) => self.take(chunk, frame.data, emit),
             Err(_) if frame.data.trim_ascii_start().starts_with(DONE) => self.end(emit),
@@ -202,6 +210,19 @@ impl Decode for Decoder {
             self.end(emit);
         }
     }
+}
+
+/// The answer of this number. None if its end was told: nothing may follow.
+fn answer_of(answers: &mut Vec<Answer>, index: u32) -> Option<&mut Answer> {
+    let known = answers.iter().position(|one| one.index == index);
+    let place = known.unwrap_or_else(|| {
+        answers.push(Answer {
+            index,
+            ..Answer::default()
+        });
+        answers.len() - 1
+    });
+    answers.get_mut(place).filter(|one| !one.is_told)
 }
 
 impl Answer {

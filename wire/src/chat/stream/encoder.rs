@@ -4,26 +4,20 @@
 
 use serde_json::{Value, json};
 
+use super::head::Head;
 use crate::chat::assistant::write_signature;
 use crate::chat::finish;
 use crate::chat::response::{client_signature, write_image};
 use crate::chat::thinking;
-use crate::chat::usage;
 use crate::chat::write_json::write_json;
 use crate::neutral::{Event, Finish, Signature, Thinking};
 use crate::stream::Encode;
 use crate::translate::Context;
-use crate::usage::Usage;
 
 /// Writes one stream.
 pub(crate) struct Encoder {
-    call_id: String,
-    created_s: u64,
-    include_usage: bool,
-    /// Everything before the choices.
-    head: Vec<u8>,
+    head: Head,
     answers: Vec<Answer>,
-    usage: Option<Usage>,
 }
 
 /// What was written of one of the answers.
@@ -46,28 +40,10 @@ struct Call {
 
 impl Encoder {
     pub fn new(context: &Context) -> Self {
-        let mut encoder = Self {
-            call_id: context.call_id.clone(),
-            created_s: context.created_s,
-            include_usage: context.request.include_usage,
-            head: Vec::new(),
+        Self {
+            head: Head::new("chatcmpl-", "chat.completion.chunk", context),
             answers: Vec::new(),
-            usage: None,
-        };
-        encoder.set_model(&context.model);
-        encoder
-    }
-
-    fn set_model(&mut self, model: &str) {
-        self.head.clear();
-        self.head.extend_from_slice(b"data: {\"id\":");
-        write_json(&format!("chatcmpl-{}", self.call_id), &mut self.head);
-        let object = b",\"object\":\"chat.completion.chunk\",\"created\":";
-        self.head.extend_from_slice(object);
-        write_json(&self.created_s, &mut self.head);
-        self.head.extend_from_slice(b",\"model\":");
-        write_json(model, &mut self.head);
-        self.head.extend_from_slice(b",\"choices\":[");
+        }
     }
 
     /// The number of an answer's state.
@@ -88,7 +64,7 @@ impl Encoder {
     fn open(&mut self, index: u32, out: &mut Vec<u8>) -> Option<&mut Answer> {
         let place = self.place(index);
         let answer = self.answers.get_mut(place)?;
-        out.extend_from_slice(&self.head);
+        self.head.write(out);
         out.extend_from_slice(b"{\"index\":");
         write_json(&index, out);
         out.extend_from_slice(b",\"delta\":{");
@@ -249,13 +225,7 @@ impl Encoder {
         for index in open {
             self.finish(index, &Finish::Stop, out);
         }
-        if let Some(used) = self.usage.filter(|_| self.include_usage) {
-            out.extend_from_slice(&self.head);
-            out.extend_from_slice(b"],\"usage\":");
-            write_json(&usage::write(&used), out);
-            out.extend_from_slice(b"}\n\n");
-        }
-        out.extend_from_slice(b"data: [DONE]\n\n");
+        self.head.write_end(out);
     }
 }
 
@@ -304,15 +274,13 @@ impl Encode for Encoder {
             }
             Event::Logprobs { choice, value } => self.logprobs(*choice, value, out),
             Event::Finish { choice, finish } => self.finish(*choice, finish, out),
-            Event::Start { model, .. } => {
-                if let Some(model) = model {
-                    self.set_model(model);
-                }
-            }
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Start {
+                model: Some(model), ..
+            } => self.head.set_model(model),
+            Event::Usage(usage) => self.head.set_usage(*usage),
             Event::Ping => out.extend_from_slice(b": keepalive\n\n"),
             Event::Done => self.done(out),
-            Event::Error(_) => {}
+            Event::Start { .. } | Event::Error(_) => {}
         }
     }
 }

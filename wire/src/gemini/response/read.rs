@@ -98,7 +98,7 @@ impl Reader<'_> {
         Choice {
             index: index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX)),
             parts,
-            finish: ended.map(|word| finish::read(&word, has_calls)),
+            finish: ended.and_then(|word| finish::read(&word, has_calls)),
             logprobs: result.as_ref().and_then(logprobs::read),
         }
     }

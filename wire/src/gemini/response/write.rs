@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::format::Format;
 use crate::gemini::part::{KnownPart, WirePart};
+use crate::gemini::stream::shows_thoughts;
 use crate::gemini::{finish, logprobs, usage};
 use crate::neutral::{Choice, Content, Part, Reply};
 use crate::translate::Context;
@@ -39,8 +40,13 @@ struct WireContent<'a> {
 /// Writes the answer of `generateContent`.
 #[expect(clippy::expect_used, reason = "writing values to memory cannot fail")]
 pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
+    let shows_thoughts = shows_thoughts(&context.request);
     let body = Body {
-        candidates: reply.choices.iter().map(write_choice).collect(),
+        candidates: reply
+            .choices
+            .iter()
+            .map(|choice| write_choice(choice, shows_thoughts))
+            .collect(),
         usage_metadata: reply.usage.as_ref().map(usage::write),
         model_version: reply.model.as_deref().unwrap_or(&context.model),
         response_id: reply.id.as_deref().unwrap_or(&context.call_id),
@@ -48,8 +54,13 @@ pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
     serde_json::to_vec(&body).expect("values serialize")
 }
 
-fn write_choice(choice: &Choice) -> WireCandidate<'_> {
-    let mut parts: Vec<_> = choice.parts.iter().filter_map(write_part).collect();
+fn write_choice(choice: &Choice, shows_thoughts: bool) -> WireCandidate<'_> {
+    let shown = choice.parts.iter().filter(|part| match &part.content {
+        // Signed thoughts must come back with the next request, so that a client has to have them.
+        Content::Thinking(thinking) => shows_thoughts || thinking.signature.is_some(),
+        _ => true,
+    });
+    let mut parts: Vec<_> = shown.filter_map(write_part).collect();
     // Google's SDK takes an answer without parts for an invalid one, and forgets the whole turn.
     if parts.is_empty() {
         parts.push(WirePart::Known(KnownPart::text("")));

@@ -91,7 +91,7 @@ impl Decoder {
         if let Some(word) = ended
             && let Some(known) = self.choices.get_mut(at)
         {
-            known.finish = Some(finish::read(&word, known.tools > 0));
+            known.finish = finish::read(&word, known.tools > 0).or(known.finish.take());
         }
     }
 

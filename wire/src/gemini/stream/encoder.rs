@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::gemini::part::{FunctionCall, InlineData, KnownPart, Object};
 use crate::gemini::{finish, logprobs, signature, usage};
-use crate::neutral::{Event, Signature};
+use crate::neutral::{Event, Request, Signature};
 use crate::stream::Encode;
 use crate::translate::Context;
 use crate::usage::Usage;
@@ -31,6 +31,9 @@ pub(crate) struct Encoder {
     tools: Vec<OpenTool>,
     ends: Vec<(u32, String)>,
     usage: Option<Usage>,
+    shows_thoughts: bool,
+    /// Thoughts that the client did not ask for: sent only if a signature shows that they must come back.
+    hidden: String,
 }
 
 struct OpenTool {
@@ -62,6 +65,8 @@ impl Encoder {
             tools: Vec::new(),
             ends: Vec::new(),
             usage: None,
+            shows_thoughts: shows_thoughts(&context.request),
+            hidden: String::new(),
         };
         encoder.build_prefix();
         encoder
@@ -98,6 +103,7 @@ impl Encoder {
 
     /// Every token comes by here.
     fn write_text(&mut self, choice: u32, text: &str, end: &[u8], out: &mut Vec<u8>) {
+        self.hidden.clear();
         self.flush_tools(choice, out);
         self.begin(choice, out);
         out.extend_from_slice(TEXT);
@@ -120,10 +126,15 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) {
         self.flush_tools(choice, out);
+        let hidden = if is_redacted {
+            String::new()
+        } else {
+            std::mem::take(&mut self.hidden)
+        };
         let part = KnownPart {
             thought: true,
             thought_signature: Some(signature::write(signature, is_redacted)),
-            ..KnownPart::text("")
+            ..KnownPart::text(hidden)
         };
         self.write_parts(choice, &[part], out);
     }
@@ -235,6 +246,7 @@ impl Encode for Encoder {
             Event::Text { choice, text } | Event::Refusal { choice, text } => {
                 self.write_text(*choice, text, TEXT_END, out);
             }
+            Event::Thinking { text, .. } if !self.shows_thoughts => self.hidden.push_str(text),
             Event::Thinking { choice, text } => {
                 self.write_text(*choice, text, THOUGHT_END, out);
             }
@@ -280,6 +292,12 @@ impl Encode for Encoder {
             Event::Annotations { .. } | Event::Error(_) => {}
         }
     }
+}
+
+/// Whether the client wants to see thoughts: Google shows them only to those who ask.
+pub(in crate::gemini) fn shows_thoughts(request: &Request) -> bool {
+    let reasoning = request.reasoning.as_ref();
+    reasoning.is_some_and(|reasoning| reasoning.include_thoughts == Some(true))
 }
 
 /// Appends JSON. Line separators other than CR and LF, which clients have split lines at (older versions of Google's SDK

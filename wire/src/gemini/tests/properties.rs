@@ -31,69 +31,71 @@ fn relayed(stream: &[u8], cuts: &[usize]) -> (Vec<u8>, String) {
     (out.concat(), format!("{ending:?} {:?}", relay.progress()))
 }
 
+const KEYS: &[&str] = &[
+    "contents",
+    "parts",
+    "role",
+    "text",
+    "inlineData",
+    "inline_data",
+    "mimeType",
+    "data",
+    "fileData",
+    "fileUri",
+    "functionCall",
+    "functionResponse",
+    "name",
+    "args",
+    "response",
+    "id",
+    "thought",
+    "thoughtSignature",
+    "executableCode",
+    "systemInstruction",
+    "tools",
+    "functionDeclarations",
+    "parameters",
+    "parametersJsonSchema",
+    "googleSearch",
+    "toolConfig",
+    "functionCallingConfig",
+    "mode",
+    "allowedFunctionNames",
+    "generationConfig",
+    "temperature",
+    "topK",
+    "stopSequences",
+    "responseSchema",
+    "responseMimeType",
+    "thinkingConfig",
+    "thinkingBudget",
+    "speechConfig",
+    "candidates",
+    "content",
+    "finishReason",
+    "index",
+    "usageMetadata",
+    "promptTokenCount",
+    "promptTokensDetails",
+    "promptFeedback",
+    "blockReason",
+    "logprobsResult",
+    "chosenCandidates",
+    "error",
+    "message",
+    "type",
+    "properties",
+    "items",
+    "anyOf",
+    "$ref",
+    "$defs",
+    "nullable",
+    "enum",
+];
+
 /// JSON of the format's own keys, in places where they belong and where they do not.
 fn googles_json() -> impl Strategy<Value = Value> {
-    let keys = prop::sample::select(vec![
-        "contents",
-        "parts",
-        "role",
-        "text",
-        "inlineData",
-        "inline_data",
-        "mimeType",
-        "data",
-        "fileData",
-        "fileUri",
-        "functionCall",
-        "functionResponse",
-        "name",
-        "args",
-        "response",
-        "id",
-        "thought",
-        "thoughtSignature",
-        "executableCode",
-        "systemInstruction",
-        "tools",
-        "functionDeclarations",
-        "parameters",
-        "parametersJsonSchema",
-        "googleSearch",
-        "toolConfig",
-        "functionCallingConfig",
-        "mode",
-        "allowedFunctionNames",
-        "generationConfig",
-        "temperature",
-        "topK",
-        "stopSequences",
-        "responseSchema",
-        "responseMimeType",
-        "thinkingConfig",
-        "thinkingBudget",
-        "speechConfig",
-        "candidates",
-        "content",
-        "finishReason",
-        "index",
-        "usageMetadata",
-        "promptTokenCount",
-        "promptTokensDetails",
-        "promptFeedback",
-        "blockReason",
-        "logprobsResult",
-        "chosenCandidates",
-        "error",
-        "message",
-        "type",
-        "properties",
-        "items",
-        "anyOf",
-        "$ref",
-        "$defs",
-        "nullable",
-        "enum",
-    ]);
+    let keys = prop::sample::select(KEYS);
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -176,6 +178,52 @@ fn said(request: &Request) -> Vec<String> {
     said
 }
 
+/// Parts of every kind with members of the right type, each of which may be missing, beside any JSON.
+fn plausible_parts() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "",
+        "a",
+        "text/plain",
+        "image/png",
+        "https://x.org/a.png",
+        "gs://b/c",
+        "{\"a\":1}",
+        "d2Vpci5hbnRocm9waWMucw==",
+    ]);
+    let object = prop_oneof![
+        Just(json!({})),
+        Just(json!({"result": "x"})),
+        Just(json!({"error": {"a": 1}})),
+        googles_json(),
+    ];
+    let members = (word.clone(), word, object, any::<bool>(), any::<u16>());
+    members.prop_map(|(one, other, object, flag, dropped)| {
+        let kinds = [
+            json!({"text": one, "thought": flag, "thoughtSignature": other}),
+            json!({"functionCall": {"name": one, "id": other, "args": object}, "thoughtSignature": other}),
+            json!({"functionResponse": {"name": one, "id": other, "response": object, "parts": [{"inlineData": {"mimeType": one, "data": other}}]}}),
+            json!({"inlineData": {"mimeType": one, "data": other, "displayName": one}}),
+            json!({"fileData": {"fileUri": one, "mimeType": other}}),
+            json!({"executableCode": object, "thought": flag}),
+        ];
+        let mut part = kinds[usize::from(dropped) % kinds.len()].clone();
+        if let Value::Object(members) = &mut part {
+            let mut bits = dropped >> 4;
+            members.retain(|_, value| {
+                bits >>= 1;
+                if let Value::Object(inner) = value {
+                    inner.retain(|_, _| {
+                        bits >>= 1;
+                        bits & 3 != 3
+                    });
+                }
+                bits & 7 != 7
+            });
+        }
+        part
+    })
+}
+
 proptest! {
     #[test]
     fn cuts_do_not_matter(cuts in prop::collection::vec(any::<usize>(), 0..12)) {
@@ -210,12 +258,41 @@ proptest! {
     }
 
     #[test]
-    fn requests_around_any_json_are_read_or_refused(value in googles_json()) {
-        let body = json!({"contents": [{"parts": [value]}], "generationConfig": value, "tools": [value]});
+    fn plausible_requests_are_read_or_refused(
+        user in prop::collection::vec(plausible_parts(), 0..4),
+        model in prop::collection::vec(plausible_parts(), 0..4),
+        schema in googles_json(),
+    ) {
+        let body = json!({
+            "contents": [{"parts": user}, {"role": "model", "parts": model}, {"role": "function", "parts": user}],
+            "generationConfig": {"responseSchema": schema, "thinkingConfig": {"thinkingBudget": 7}},
+            "tools": [{"functionDeclarations": [{"name": "a", "parameters": schema}]}]
+        });
         if let Ok(request) = read_request(body.to_string().as_bytes()) {
-            let written = rendered(&request, "gemini-3-pro", DropParams::All).unwrap().body;
-            prop_assert!(serde_json::from_slice::<Value>(&written).is_ok());
+            for model in ["gemini-2.5-flash", "gemini-3-pro"] {
+                let written = rendered(&request, model, DropParams::All).unwrap().body;
+                let again = read_request(&written);
+                prop_assert!(again.is_ok(), "{again:?} {}", String::from_utf8_lossy(&written));
+            }
         }
+    }
+
+    #[test]
+    fn plausible_answers_are_read_and_their_streams_are_well_ordered(
+        parts in prop::collection::vec(plausible_parts(), 0..5),
+        word in prop::sample::select(vec!["STOP", "MAX_TOKENS", "SAFETY", "ODD", ""]),
+    ) {
+        let body = json!({"candidates": [{"content": {"parts": parts}, "finishReason": word}]}).to_string();
+        if let Ok(reply) = read_reply(body.as_bytes(), &context()) {
+            let written = crate::gemini::write_reply(&reply, &context());
+            prop_assert!(read_reply(&written, &context()).is_ok());
+        }
+        decode(body.as_bytes());
+        let stream = format!("data: {body}\r\n\r\n");
+        let (out, told) = relayed(stream.as_bytes(), &[]);
+        let (again, told_again) = relayed(&out, &[]);
+        prop_assert_eq!(out, again);
+        prop_assert_eq!(told.starts_with("Complete"), told_again.starts_with("Complete"));
     }
 
     #[test]

@@ -221,6 +221,24 @@ fn an_answer_survives_being_written_and_read() {
 }
 
 #[test]
+fn unsigned_thoughts_are_written_only_for_those_who_ask() {
+    let mut reply = foreign();
+    reply.choices[0].parts[0] = Part::new(Content::Thinking(Thinking {
+        text: "Hm.".to_owned(),
+        ..Thinking::default()
+    }));
+    let count = |context| {
+        let body: Value = serde_json::from_slice(&write_reply(&reply, &context)).unwrap();
+        body["candidates"][0]["content"]["parts"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(count(context()), 4);
+    assert_eq!(count(context_of(Request::default())), 3);
+}
+
+#[test]
 fn an_empty_answer_has_a_part_for_the_sdk_and_names_of_ours() {
     let reply = Reply {
         choices: vec![Choice {

@@ -21,9 +21,9 @@ fn hello() -> Value {
     json!([{"parts": [{"text": "Hello"}]}])
 }
 
-#[test]
-fn a_conversation_with_tools_is_read_and_its_calls_paired() {
-    let request = read(json!({
+/// A question with media, two kinds of calls, and their results in another order.
+fn conversation() -> Request {
+    read(json!({
         "systemInstruction": {"parts": [{"text": "Be brief."}]},
         "contents": [
             {"role": "user", "parts": [
@@ -46,7 +46,12 @@ fn a_conversation_with_tools_is_read_and_its_calls_paired() {
                 {"functionResponse": {"name": "weather", "response": {"t": 3, "unit": "C"}}}
             ]}
         ]
-    }));
+    }))
+}
+
+#[test]
+fn instructions_and_media_are_read() {
+    let request = conversation();
     assert_eq!(request.messages[0].role, Role::System);
     assert_eq!(request.messages[0].parts, [Part::text("Be brief.")]);
     let user = &request.messages[1].parts;
@@ -71,6 +76,11 @@ fn a_conversation_with_tools_is_read_and_its_calls_paired() {
             }
         }
     );
+}
+
+#[test]
+fn thoughts_and_calls_are_read_with_their_signatures() {
+    let request = conversation();
     let model = &request.messages[2].parts;
     assert_eq!(
         model[0].content,
@@ -98,6 +108,11 @@ fn a_conversation_with_tools_is_read_and_its_calls_paired() {
         (call(3).id.as_str(), call(3).input.as_str()),
         ("call_2", "{}")
     );
+}
+
+#[test]
+fn results_are_paired_with_their_calls() {
+    let request = conversation();
     let result = |at: usize| match &request.messages[3].parts[at].content {
         Content::ToolResult(result) => result.clone(),
         other => panic!("{other:?}"),

@@ -86,9 +86,9 @@ fn dropped(request: &Request, model: &str) -> Vec<String> {
     rendered(request, model, DropParams::Hints).unwrap().dropped
 }
 
-#[test]
-fn a_conversation_is_written_in_turns_with_results_in_order_of_their_calls() {
-    let request = Request {
+/// Neighbours of one role, results in another order than their calls, and instructions in the middle.
+fn conversation() -> Request {
+    Request {
         messages: vec![
             said(Role::System, "Be brief."),
             said(Role::User, "Look"),
@@ -132,9 +132,13 @@ fn a_conversation_is_written_in_turns_with_results_in_order_of_their_calls() {
             ),
         ],
         ..Request::default()
-    };
+    }
+}
+
+#[test]
+fn a_conversation_is_written_in_turns_with_results_in_order_of_their_calls() {
     assert_eq!(
-        written(&request, FLASH),
+        written(&conversation(), FLASH),
         json!({
             "systemInstruction": {"parts": [{"text": "Be brief."}, {"text": "In English."}]},
             "contents": [

@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::context;
+use super::{context, context_of};
 use crate::format::Format;
 use crate::framing::Framing;
 use crate::gemini::{Decoder, Encoder};
-use crate::neutral::{Event, Finish, Signature};
+use crate::neutral::{Event, Finish, Request, Signature};
 use crate::stream::{Decode as _, Encode as _, Ending, Relay};
 use crate::usage::{Unit, Usage};
 
@@ -335,6 +335,41 @@ fn what_is_written_reads_back_the_same() {
     ];
     let out = encoded(&events_in);
     assert_eq!(events(&out), text_of(&events_in));
+}
+
+#[test]
+fn thoughts_nobody_asked_for_are_sent_only_where_they_must_come_back() {
+    let thought = |text: &'static str| Event::Thinking {
+        choice: 0,
+        text: text.into(),
+    };
+    let mut encoder = Encoder::new(&context_of(Request::default()));
+    let mut out = Vec::new();
+    for event in [
+        thought("unsigned"),
+        said("a"),
+        thought("Hm"),
+        thought(" so"),
+        Event::Signature {
+            choice: 0,
+            signature: Signature::new(Format::Anthropic, "s"),
+        },
+        said("b"),
+    ] {
+        encoder.encode(&event, &mut out);
+    }
+    let parts: Vec<_> = chunks(&out)
+        .iter()
+        .map(|chunk| chunk["candidates"][0]["content"]["parts"][0].clone())
+        .collect();
+    assert_eq!(
+        parts,
+        [
+            json!({"text": "a"}),
+            json!({"text": "Hm so", "thought": true, "thoughtSignature": "d2Vpci5hbnRocm9waWMucw=="}),
+            json!({"text": "b"}),
+        ]
+    );
 }
 
 #[test]

@@ -359,7 +359,8 @@ impl Decode for Decoder {
             }
             // Some servers end every stream as chat does.
             Err(_) if data == b"[DONE]" => {}
-            Err(error) if error.is_data() && frame.name != "error" => {}
+            // What a stream that breaks off leaves is half an object, and one of unknown shape is nobody's error.
+            Err(error) if (data.starts_with(b"{") || error.is_data()) && frame.name != "error" => {}
             Err(_) => self.error(errors::describe(data), emit),
         }
     }
