@@ -185,6 +185,9 @@ impl Credential {
         if is_taken {
             return Ok(());
         }
+        if auth == Auth::None {
+            return Err(BadCredential::new("is for a provider that takes none"));
+        }
         Err(BadCredential::new(format!(
             "is of the kind `{}`, which this provider does not take",
             self.kind()

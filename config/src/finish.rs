@@ -45,6 +45,7 @@ pub(crate) fn finish(
         retry: draft.retry,
         stream: draft.stream,
         timeouts: draft.timeouts,
+        catalogue: draft.catalogue,
         log: draft.log,
         providers,
         prices,

@@ -53,6 +53,6 @@ pub use public_address::is_public;
 pub use reference::reference_markdown;
 pub use secret::Secret;
 pub use settings::{
-    Alias, Database, Fallbacks, Limit, Limits, Log, LogFormat, OperatorKeys, Policy, Retry, Server,
-    Settings, Stream, Synchronous, Timeouts, Tls,
+    Alias, Catalogue, Database, Fallbacks, Limit, Limits, Log, LogFormat, OperatorKeys, Policy,
+    Retry, Server, Settings, Stream, Synchronous, Timeouts, Tls,
 };

@@ -35,6 +35,8 @@ pub struct Provider {
     pub keys: Vec<OperatorKey>,
     /// The models it is known for. Any other is still reached as `provider/model`.
     pub models: Vec<ModelPattern>,
+    /// Whether `models` is the list that ships, and so may be older than what the provider has.
+    pub has_shipped_models: bool,
     /// Where it departs from OpenAI's API.
     pub quirks: Quirks,
     /// Its timeouts: its own, else those of the `timeouts` section.

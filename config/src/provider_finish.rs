@@ -81,6 +81,7 @@ impl ProviderDraft {
             auth,
             keys: operator_key::resolve(&self.keys, name, auth, environment, report),
             models: self.models,
+            has_shipped_models: self.has_shipped_models,
             model_options: ModelOptions::new(self.model_options),
             formats: offered(self.values.formats, &self.endpoints),
             drop_params: self.values.drop_params,

@@ -228,7 +228,7 @@ These keys are the operator's, to be spent by whom `policy.operator_keys` lets. 
 
 const DOCUMENTS: &str = r#"
 A key is a text, or a JSON document where a text is not enough; both may stand in a variable or a file, and both can be a
-user's own (`weir key set --kind`):
+user's own (`weir key set` has a `--kind`):
 
 | Document | For | Sent as |
 |---|---|---|

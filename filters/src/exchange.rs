@@ -17,7 +17,7 @@ use crate::credential::{CredentialError, Signing};
 use crate::delivery::EVENT_STREAM;
 use crate::demo::Demo;
 use crate::fault::Fault;
-use crate::inject::RequestHead;
+use crate::inject::{self, RequestHead};
 use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
@@ -46,6 +46,7 @@ pub(crate) struct Attempt<'t> {
     pub(crate) outbound: Outbound,
     /// The path and query of the URL, where this key is sent to.
     path: String,
+    accept: HeaderValue,
     /// The headers by which the key is shown, or the request signed.
     auth: Vec<(HeaderName, HeaderValue)>,
 }
@@ -66,6 +67,7 @@ impl<'t> Attempt<'t> {
         Self {
             target,
             key,
+            accept: inject::accept(&outbound),
             outbound,
             path,
             auth: fixed
@@ -77,13 +79,18 @@ impl<'t> Attempt<'t> {
 
     /// The head of the request.
     fn head<'a>(&'a self, inbound: &'a Inbound) -> RequestHead<'a> {
+        let upstream = &self.target.upstream;
         RequestHead {
-            upstream: &self.target.upstream,
-            host: &self.target.upstream.site(self.key).host,
+            method: &self.outbound.method,
+            host: &upstream.site(self.key).host,
             path: &self.path,
-            inbound,
-            outbound: &self.outbound,
+            content_type: &self.outbound.content_type,
+            accept: &self.accept,
             auth: &self.auth,
+            forwarded: &inbound.forwarded,
+            own: &upstream.headers,
+            format: self.outbound.format,
+            is_native: !self.outbound.way.is_translated(),
         }
     }
 }

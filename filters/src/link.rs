@@ -39,7 +39,10 @@ pub(crate) struct Sending {
 
 enum Carrier {
     Plain(Stream),
-    Secure { session: HttpSession, reused: bool },
+    Secure {
+        session: Box<HttpSession>,
+        reused: bool,
+    },
 }
 
 impl Sending {
@@ -53,7 +56,10 @@ impl Sending {
 
     fn secure(session: HttpSession, reused: bool, is_sent: bool, address: Arc<Address>) -> Self {
         Self {
-            carrier: Carrier::Secure { session, reused },
+            carrier: Carrier::Secure {
+                session: Box::new(session),
+                reused,
+            },
             address,
             has_failed: !is_sent,
         }
@@ -92,7 +98,7 @@ impl Sending {
                 reused,
             } => {
                 has_failed |= session.finish_request_body().await.is_err();
-                (session, false, reused)
+                (*session, false, reused)
             }
         };
         Link::Network(Box::new(NetworkLink {

@@ -264,7 +264,11 @@ fn as_header(name: &str) -> HeaderValue {
 }
 
 /// The caller's own keys for the provider; where there are none, the operator's if the policy lets this caller use them.
-fn usable_keys(routes: &Routes, holder: Holder<'_>, upstream: &Upstream) -> Vec<Arc<UpstreamKey>> {
+pub(crate) fn usable_keys(
+    routes: &Routes,
+    holder: Holder<'_>,
+    upstream: &Upstream,
+) -> Vec<Arc<UpstreamKey>> {
     let own: Vec<_> = holder
         .keys
         .iter()

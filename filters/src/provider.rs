@@ -78,7 +78,7 @@ impl UpstreamKey {
         }
         let site = match own_address(provider, owner, &credential) {
             None => None,
-            Some(url) if may_be_private => Some(Site::new(url)?),
+            Some(url) if may_be_private || credential.endpoint().is_none() => Some(Site::new(url)?),
             Some(url) => Some(Site::named_by_others(url)?),
         };
         // A replaced secret is another key: it must not inherit what the old one was set aside for.
