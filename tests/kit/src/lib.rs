@@ -19,7 +19,7 @@ mod tls;
 pub mod upstream;
 
 pub use client::{Client, Conn, Event, Events, Response, Transcript};
-pub use gateway::{ADMIN_TOKEN, CliOutput, Gateway, GatewayBuilder, Token};
+pub use gateway::{ADMIN_TOKEN, CliOutput, Gateway, GatewayBuilder, Token, provider_formats};
 pub use h2_front::H2Front;
 pub use tls::{Authority, Identity, TlsPipe};
 pub use upstream::{Act, Behaviour, Chat, Outcome, Play, Reply, Seen, Upstream, flaky};

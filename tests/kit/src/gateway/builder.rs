@@ -27,7 +27,7 @@ impl GatewayBuilder {
 
     /// Declares `upstream` as the provider `name`, with an operator's key of its own and every model.
     pub fn provider(mut self, name: &str, upstream: &Upstream) -> Self {
-        let variable = format!("TEST_KEY_{}", name.to_uppercase());
+        let variable = key_variable(name);
         self.environment
             .insert(variable.clone(), operator_key(name));
         self.settings
@@ -37,7 +37,7 @@ impl GatewayBuilder {
 
     /// Declares the provider `name` at any base URL, with an operator's key.
     pub fn provider_at(mut self, name: &str, base_url: &str) -> Self {
-        let variable = format!("TEST_KEY_{}", name.to_uppercase());
+        let variable = key_variable(name);
         self.environment
             .insert(variable.clone(), operator_key(name));
         self.settings.add_provider(name, base_url, &variable);
@@ -105,6 +105,10 @@ impl GatewayBuilder {
         }
         gateway
     }
+}
+
+fn key_variable(provider: &str) -> String {
+    format!("TEST_KEY_{}", provider.to_uppercase().replace('-', "_"))
 }
 
 /// The operator's key that the harness gives the provider `name`.

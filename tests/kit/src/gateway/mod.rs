@@ -2,10 +2,12 @@
 
 mod builder;
 mod cli;
+mod formats;
 mod settings;
 
 pub use builder::{GatewayBuilder, operator_key};
 pub use cli::{CliOutput, Token};
+pub use formats::provider_formats;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,11 +1,13 @@
 //! The scripted upstream: an HTTP/1.1 server written by hand so that it can do what real providers do wrong.
 //!
 //! What it answers is chosen per request: first from the queue a test filled ([`Upstream::next`]), then from the test's own table
-//! ([`Upstream::on_model`]), else from the [`catalogue`] by the `model` in the body, so that a test in another language can choose too.
+//! ([`Upstream::on_model`]), else from the [`catalogue`] by the `model` in the body, so that a test in another language can choose too. Models whose names begin
+//! with `story-` are answered in whatever provider's format they are asked for in ([`formats`]).
 
 mod act;
 pub mod catalogue;
 mod chat;
+pub mod formats;
 mod payload;
 mod record;
 mod reply;
@@ -77,6 +79,11 @@ impl Upstream {
     /// The base URL a provider's settings name, `http://127.0.0.1:PORT/v1`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// The address without a path, for providers whose APIs begin elsewhere.
+    pub fn root_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Queues the behaviour for the next request not yet arrived; queued behaviours go before every other choice.

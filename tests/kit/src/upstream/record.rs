@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 
 use super::act::Behaviour;
+use super::formats;
 
 /// How a request ended, seen from the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,11 @@ impl Seen {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The model the body names, found without relying on the body being valid JSON of a known shape.
+    /// The model the path names, else the one the body names, found without relying on the body being valid JSON of a known shape.
     pub fn model(&self) -> Option<&str> {
+        if let Some(model) = formats::model_of_path(&self.path) {
+            return Some(model);
+        }
         let at = memchr::memmem::find(&self.body, b"\"model\"")?;
         let rest = self.body.get(at + 7..)?;
         let open = memchr::memchr(b'"', rest)? + 1;

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::act::{Behaviour, Play};
 use super::catalogue;
+use super::formats;
 use super::record::{Outcome, Seen, Shared};
 use super::reply::Reply;
 use super::wire::{Connection, Head, Stopped};
@@ -132,9 +133,9 @@ fn seen(head: Head, body: Vec<u8>, connection: usize) -> Seen {
 
 fn choose(shared: &Shared, seen: &Seen) -> Behaviour {
     match seen.model() {
-        Some(model) if seen.method == "POST" => {
-            shared.for_model(model, || catalogue::behaviour(model))
-        }
+        Some(model) if seen.method == "POST" => shared.for_model(model, || {
+            formats::behaviour(model).unwrap_or_else(|| catalogue::behaviour(model))
+        }),
         _ => catalogue::for_path(&seen.path),
     }
 }

@@ -1,0 +1,218 @@
+//! Every client's format against every provider's: what must hold whichever two meet.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a JSON value without a member gives null, and a test that is surprised must say so"
+)]
+
+mod dialects;
+mod matrix;
+mod questions;
+
+use serde_json::{Value, json};
+use weir_testkit::upstream::formats::{
+    ARGUMENTS, CUT_TEXT, ERROR_WORDS, RETRY_AFTER_S, TEXT, THOUGHTS, TOOL,
+};
+use weir_testkit::{Gateway, Upstream, provider_formats};
+
+use dialects::Dialect;
+use matrix::Matrix;
+use questions::{Question, RESULT};
+
+const WEIR: &str = env!("CARGO_BIN_EXE_weir");
+
+#[test]
+fn text_and_usage_arrive() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-text", Question::Plain, |case, heard| {
+        case.expect("status", &heard.status, &200);
+        case.expect("text", heard.text.as_str(), TEXT);
+        case.expect("end", heard.finish.as_str(), case.dialect.endings()[0]);
+        case.expect("ended", &heard.ended, &true);
+        case.expect("input", &heard.input, &12);
+        case.expect("cached", &heard.cached, &case.cached());
+        case.expect("output", &heard.output, &7);
+    });
+    matrix.assert_rows(|case, row| {
+        let quantity = |unit: &str| {
+            let items = row["items"].as_array().into_iter().flatten();
+            let of_unit = items.filter(|item| item["unit"] == unit);
+            of_unit
+                .filter_map(|item| item["quantity"].as_u64())
+                .sum::<u64>()
+        };
+        case.expect("end", &row["end"], &json!("done"));
+        case.expect("estimated", &row["estimated"], &json!(false));
+        case.expect("streamed", &row["streamed"], &json!(case.stream));
+        case.expect("input", &quantity("input"), &(12 - case.cached()));
+        case.expect("cache_read", &quantity("cache_read"), &case.cached());
+        case.expect("output", &quantity("output"), &7);
+    });
+    matrix.finish();
+}
+
+#[test]
+fn tools_are_called() {
+    let mut matrix = Matrix::start();
+    let arguments: Value = serde_json::from_str(ARGUMENTS).unwrap();
+    matrix.for_all("story-tool", Question::WithTool, |case, heard| {
+        case.expect("status", &heard.status, &200);
+        case.expect("calls", &heard.calls.len(), &1);
+        let call = heard.calls.first().cloned().unwrap_or_default();
+        case.expect("name", call.name.as_str(), TOOL);
+        case.expect("arguments", &call.arguments, &arguments);
+        // Gemini's calls need no id, in which it is like its clients.
+        let needs_id = case.dialect != Dialect::Gemini;
+        case.expect("has an id", &(!call.id.is_empty() || !needs_id), &true);
+        case.expect("end", heard.finish.as_str(), case.dialect.endings()[1]);
+        case.expect("ended", &heard.ended, &true);
+    });
+    matrix.finish();
+}
+
+#[test]
+fn parallel_calls_have_ids_of_their_own() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-parallel", Question::WithTool, |case, heard| {
+        let cities: Vec<&Value> = heard
+            .calls
+            .iter()
+            .map(|call| &call.arguments["city"])
+            .collect();
+        case.expect("cities", &cities, &vec![&json!("Oslo"), &json!("Bergen")]);
+        if let ([first, second], true) = (&heard.calls[..], case.dialect != Dialect::Gemini) {
+            case.expect("ids differ", &(first.id != second.id), &true);
+        }
+    });
+    matrix.finish();
+}
+
+#[test]
+fn a_tools_result_reaches_the_provider() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-tool", Question::WithResult, |case, heard| {
+        case.expect("status", &heard.status, &200);
+        case.expect("text", heard.text.as_str(), TEXT);
+    });
+    for seen in matrix.upstream.requests() {
+        assert!(
+            seen.text().contains(RESULT),
+            "{} was sent {}",
+            seen.path,
+            seen.text()
+        );
+    }
+    matrix.finish();
+}
+
+#[test]
+fn thoughts_arrive_apart_from_the_text() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-think", Question::Plain, |case, heard| {
+        case.expect("status", &heard.status, &200);
+        case.expect("text", heard.text.as_str(), TEXT);
+        if case.dialect.converses() {
+            case.expect("thoughts", heard.thoughts.as_str(), THOUGHTS);
+        }
+        case.expect("output", &heard.output, &7);
+    });
+    matrix.finish();
+}
+
+#[test]
+fn the_limit_is_told() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-length", Question::Plain, |case, heard| {
+        case.expect("end", heard.finish.as_str(), case.dialect.endings()[2]);
+        case.expect("ended", &heard.ended, &true);
+        case.expect("text", heard.text.as_str(), TEXT);
+    });
+    matrix.finish();
+}
+
+#[test]
+fn an_error_keeps_its_status_and_its_words() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-error", Question::Plain, |case, heard| {
+        case.expect("status", &heard.status, &429);
+        case.expect("words", &heard.error.as_deref(), &Some(ERROR_WORDS));
+    });
+    for format in provider_formats() {
+        for dialect in Dialect::ALL {
+            let model = format!("p-{format}/story-error");
+            let (path, body) = dialect.request(&model, Question::Plain, true);
+            let answer = matrix.client().post(&path, &body);
+            let wait = answer.header("retry-after").map(str::to_owned);
+            assert_eq!(
+                wait,
+                Some(RETRY_AFTER_S.to_string()),
+                "{dialect:?} {format}"
+            );
+        }
+    }
+    matrix.finish();
+}
+
+#[test]
+fn a_cut_answer_never_ends_as_a_success() {
+    let mut matrix = Matrix::start();
+    matrix.for_all("story-cut", Question::Plain, |case, heard| {
+        case.expect("ended", &heard.ended, &false);
+        case.expect("told of the break", &heard.error.is_some(), &true);
+        if case.stream {
+            case.expect("begun", &heard.text.starts_with(CUT_TEXT), &true);
+        } else {
+            case.expect("failed", &(heard.status >= 500), &true);
+        }
+    });
+    matrix.assert_rows(|case, row| case.expect("end", &row["end"], &json!("failed")));
+    matrix.finish();
+}
+
+#[test]
+fn a_hint_that_is_dropped_is_named() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_every_format(WEIR, &upstream).start();
+    for format in ["anthropic", "gemini", "bedrock", "ollama", "cohere"] {
+        let mut body = weir_testkit::chat_body(&format!("p-{format}/story-text"));
+        body["never_heard_of"] = json!(true);
+        body["prompt_cache_key"] = json!("k");
+        let answer = gateway.client().chat(&body);
+        answer.assert_status(200);
+        let dropped = answer.header("x-weir-dropped").unwrap_or_default();
+        for name in ["never_heard_of", "prompt_cache_key"] {
+            assert!(dropped.contains(name), "{format}: {dropped:?} lacks {name}");
+        }
+        assert!(!upstream.last_request().text().contains("never_heard_of"));
+    }
+}
+
+#[test]
+fn what_has_meaning_is_refused_by_name() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_every_format(WEIR, &upstream).start();
+    for format in ["anthropic", "bedrock", "ollama", "cohere", "responses"] {
+        let mut body = weir_testkit::chat_body(&format!("p-{format}/story-text"));
+        body["n"] = json!(2);
+        let answer = gateway.client().chat(&body);
+        answer.assert_error(400, "unsupported_parameter");
+        assert_eq!(answer.error("param"), "n", "{format}");
+        let message = answer.error("message");
+        assert!(message.contains(&format!("p-{format}")), "{message}");
+    }
+    assert!(upstream.requests().is_empty(), "nothing was sent");
+}
+
+#[test]
+fn a_dropped_meaning_is_named_where_the_caller_says_so() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_every_format(WEIR, &upstream).start();
+    let client = gateway.client().with_header("x-weir-drop-params", "all");
+    let mut body = weir_testkit::chat_body("p-anthropic/story-text");
+    body["n"] = json!(2);
+    let answer = client.chat(&body);
+    assert_eq!(
+        answer.assert_status(200).header("x-weir-dropped"),
+        Some("n")
+    );
+}
