@@ -22,7 +22,8 @@ impl Operation {
 
     /// The path as a client sends it: what stands in braces is a name that a provider could have given.
     pub fn filled(&self) -> String {
-        self.path.replace("{name}", "up").replace(['{', '}'], "")
+        let path = self.path.replace("{name}", "up");
+        path.replace("{model}", "up/ok").replace(['{', '}'], "")
     }
 
     /// The first word of the path below `/v1`.

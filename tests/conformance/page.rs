@@ -87,7 +87,7 @@ fn add_summary(page: &mut String, operations: &[Finding]) {
 fn add_findings(page: &mut String, what: &str, findings: &[Finding]) {
     add(
         page,
-        &format!("| Request | {what} | | | Proof |\n|---|---|---|---|---|\n"),
+        &format!("| Request | {what} | Finding | More | Proof |\n|---|---|---|---|---|\n"),
     );
     for finding in findings {
         let proof = proofs::of(finding);

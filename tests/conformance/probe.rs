@@ -71,6 +71,7 @@ pub fn further() -> Vec<Finding> {
 fn examine(operations: Vec<Operation>) -> Vec<Finding> {
     let upstream = Upstream::start();
     let gateway = Gateway::with_every_format(WEIR, &upstream)
+        .set("catalogue", "fetch: false")
         .provider("up", &upstream)
         .provider_setting("up", EVERYTHING)
         .provider_setting("up", "formats: [chat, completions, responses]")
