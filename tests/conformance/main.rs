@@ -7,6 +7,7 @@ mod page;
 mod pairs;
 mod probe;
 mod proofs;
+mod samples;
 mod tables;
 
 use std::path::{Path, PathBuf};

@@ -35,8 +35,9 @@ const PARAMS: &str = "
 
 On the way to a provider of another format a parameter is **carried**, **dropped** (left out, and named in the answer's
 `x-weir-dropped`) or **refused** with 400. That is the default; `x-weir-drop-params: all` or `none` on a request, or
-`drop_params` of a provider, drops or refuses everything that is not carried. Values that a format knows only in part are
-judged one by one. A request in the provider's own format is not looked at.
+`drop_params` of a provider, drops or refuses everything that is not carried. What is carried **in part** is judged by its value
+(`n` of 1 is carried where 2 is not): an ordinary use of it is not carried whole (`tests/conformance/samples.rs`). A request in
+the provider's own format is not looked at.
 ";
 
 const CONTENT: &str = "\n### Content\n\n";
