@@ -43,6 +43,7 @@ mod relay;
 mod render;
 pub mod reserve;
 pub mod routes;
+mod send;
 mod settle;
 pub mod sink;
 pub mod site;

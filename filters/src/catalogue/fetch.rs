@@ -49,8 +49,8 @@ pub(super) fn has_list(upstream: &Upstream) -> bool {
 }
 
 /// The path of a provider's list.
-pub(super) fn path(upstream: &Upstream) -> String {
-    let path = upstream.provider().path("models", "");
+pub(super) fn path(upstream: &Upstream, key: &UpstreamKey) -> String {
+    let path = upstream.path_for(key, "models", "");
     // Cohere lists its models in the first version of its API only.
     match (format(upstream), path.strip_suffix("/v2/models")) {
         (Format::Cohere, Some(root)) => format!("{root}/v1/models"),
@@ -70,7 +70,7 @@ pub(super) async fn fetch(
         let request = Get {
             upstream,
             key,
-            path: page(path(upstream), format(upstream), next.as_ref()),
+            path: page(path(upstream, key), format(upstream), next.as_ref()),
             format: format(upstream),
             max_bytes: LIST_MAX_BYTES,
             deadline,

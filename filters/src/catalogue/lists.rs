@@ -164,10 +164,10 @@ impl Lists {
         upstream: &Arc<Upstream>,
         key: &Arc<UpstreamKey>,
     ) -> Arc<Slot> {
-        let base = &upstream.provider().base_url;
+        let base = &upstream.site(key).base_url;
         let place = Place {
             provider: Arc::clone(&upstream.name),
-            url: format!("{}{}", base.authority(), fetch::path(upstream)),
+            url: format!("{}{}", base.authority(), fetch::path(upstream, key)),
             key: Arc::as_ptr(&key.switch) as usize,
         };
         let slot = self.slots.get_with_by_ref(&place, || {
