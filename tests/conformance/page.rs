@@ -64,6 +64,7 @@ pub fn render(operations: &[Finding], further: &[Finding], pairs: &[Seen]) -> St
     add_fates(&mut page, "Parameter", &tables::params());
     page.push_str(CONTENT);
     add_fates(&mut page, "Content", &tables::content());
+    add_proofs(&mut page, &proofs::LOSSES);
     page
 }
 
@@ -114,7 +115,6 @@ fn link(proof: &str) -> String {
 }
 
 fn add_pairs(page: &mut String, pairs: &[Seen]) {
-    proofs::assert_exists(proofs::PROBE);
     page.push_str(PAIRS);
     let names = Format::ALL.map(Format::as_str).join(" | ");
     add(
@@ -132,10 +132,18 @@ fn add_pairs(page: &mut String, pairs: &[Seen]) {
             &format!("| {} | {} |\n", client.as_str(), words.join(" | ")),
         );
     }
-    add(page, &format!("\nProof: {}.\n", link(proofs::PROBE)));
+    add_proofs(page, &[proofs::PROBE, proofs::MATRIX]);
 }
 
-fn add_fates(page: &mut String, what: &str, rows: &[(&str, [&str; 7])]) {
+fn add_proofs(page: &mut String, proofs: &[&str]) {
+    for proof in proofs {
+        proofs::assert_exists(proof);
+    }
+    let links: Vec<String> = proofs.iter().map(|proof| link(proof)).collect();
+    add(page, &format!("\nProof: {}.\n", links.join(", ")));
+}
+
+fn add_fates(page: &mut String, what: &str, rows: &[(&str, tables::Fates)]) {
     let names = tables::TARGETS.map(Format::as_str).join(" | ");
     add(
         page,

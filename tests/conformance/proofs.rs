@@ -26,12 +26,22 @@ pub fn of(finding: &Finding) -> &'static str {
     }
 }
 
+/// What proves that conversations between formats are whole, beside the probe of each pair.
+pub const MATRIX: &str = "tests/formats/main.rs::text_and_usage_arrive";
+/// What proves that what is dropped is named, and what is refused.
+pub const LOSSES: [&str; 3] = [
+    "tests/formats/main.rs::a_hint_that_is_dropped_is_named",
+    "tests/formats/main.rs::what_has_meaning_is_refused_by_name",
+    "tests/formats/main.rs::a_dropped_meaning_is_named_where_the_caller_says_so",
+];
 /// The probe behind the page.
 pub const PROBE: &str = "tests/conformance/main.rs::the_page_says_what_probing_finds";
 
 fn of_supported(path: &str) -> &'static str {
     match path {
         "/v1/chat/completions" => "tests/fidelity.rs::only_the_model_of_a_request_changes",
+        "/v1/responses" | "/v1/messages" => MATRIX,
+        _ if path.contains(":generateContent") || path.contains(":streamGenerateContent") => MATRIX,
         "/v1/completions" => "tests/metering.rs::embeddings_and_completions_are_metered_like_chats",
         "/v1/embeddings" => "tests/python/test_answers.py::test_embeddings",
         "/v1/models" => {
