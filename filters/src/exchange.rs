@@ -121,6 +121,11 @@ impl<S: Sink> Run<'_, S> {
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
         answer::relay_headers(&head.headers, !is_limited, &mut headers);
+        // What a passed request has made may be named here alone, as a Realtime call is.
+        let made = head.headers.get(http::header::LOCATION);
+        if let Some(made) = made.filter(|_| self.held.planned.allowed.ask.inbound.pass.is_some()) {
+            headers.push((http::header::LOCATION, made.clone()));
+        }
         answer::push_served(target, self.tally.attempts(), &mut headers);
         answer::push_dropped(&attempt.outbound.dropped, &mut headers);
         let own_type = content_type.filter(|_| !attempt.outbound.way.is_translated());

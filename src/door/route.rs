@@ -19,6 +19,8 @@ use crate::api;
 
 enum Route {
     Call(Call),
+    /// Known, and not served: the code and the reason.
+    NotServed(&'static str, &'static str),
     /// A WebSocket is asked for where there is none.
     NoUpgrade,
     Models,
@@ -50,6 +52,8 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         return Route::Unknown;
     }
     match path {
+        // The list of those that the provider has stored.
+        "/v1/chat/completions" if is_get => Route::Call(Call::pass(None, path)),
         "/v1/chat/completions" => call(Endpoint::Chat),
         "/v1/completions" => call(Endpoint::Completions),
         "/v1/embeddings" => call(Endpoint::Embeddings),
@@ -79,9 +83,13 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
             }),
             (Some(_), _) => Route::WrongMethod("POST"),
             (None, Some(id)) if is_get => Route::Model(models::decode(id)),
-            (None, Some(_)) => Route::WrongMethod("GET, HEAD"),
+            // Only fine-tuned models can be deleted, and those are the account's of a key.
+            (None, Some(id)) if method == Method::DELETE && is_plain(id) => {
+                Route::Call(Call::pass(None, path))
+            }
+            (None, Some(_)) => Route::WrongMethod("GET, HEAD, DELETE"),
             (None, None) if passes(path) => Route::Call(Call::pass(None, path)),
-            (None, None) => native(method, path),
+            (None, None) => not_served(path).unwrap_or_else(|| native(method, path)),
         },
     }
 }
@@ -99,9 +107,9 @@ fn model_of(path: &str) -> Option<&str> {
     below.find_map(|rest| rest.strip_prefix('/'))
 }
 
-/// OpenAI's routes that are passed on: what they keep and do is the provider's affair
+/// OpenAI's routes that are passed on, each with what is below it: what they keep and do is the provider's affair
 /// (https://platform.openai.com/docs/api-reference).
-const PASSED: [&str; 10] = [
+const PASSED: [&str; 22] = [
     "/v1/files",
     "/v1/uploads",
     "/v1/batches",
@@ -112,17 +120,55 @@ const PASSED: [&str; 10] = [
     "/v1/containers",
     "/v1/evals",
     "/v1/videos",
+    "/v1/skills",
+    "/v1/chatkit",
+    "/v1/content_provenance_checks",
+    "/v1/audio/voices",
+    "/v1/audio/voice_consents",
+    "/v1/realtime/calls",
+    "/v1/realtime/client_secrets",
+    "/v1/realtime/sessions",
+    "/v1/realtime/transcription_sessions",
+    // Of responses, what keeps nothing; of chat completions, those that the provider has stored.
+    "/v1/responses/compact",
+    "/v1/responses/input_tokens",
+    "/v1/chat/completions",
 ];
 
 fn passes(path: &str) -> bool {
-    PASSED.iter().any(|route| {
-        let rest = path.strip_prefix(route);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    PASSED.iter().any(|route| is_within(path, route)) && is_plain(path)
 }
 
-/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on. Only plain paths are: a segment of
-/// dots could leave the provider's base.
+fn is_within(path: &str, route: &str) -> bool {
+    let rest = path.strip_prefix(route);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether no segment is made of dots: one that is could leave the provider's base, or the routes that are passed on.
+fn is_plain(path: &str) -> bool {
+    let decoded = models::decode(path);
+    !decoded.split('/').any(|it| it == "." || it == "..")
+}
+
+/// OpenAI's routes that are refused, and why: a client is told so, instead of that the URL is unknown.
+const NOT_SERVED: [(&str, &str, &str); 4] = [
+    ("/v1/responses", "conversations_not_kept", NOT_KEPT),
+    ("/v1/conversations", "conversations_not_kept", NOT_KEPT),
+    ("/v1/organization", "administration_not_passed", NOT_PASSED),
+    ("/v1/projects", "administration_not_passed", NOT_PASSED),
+];
+const NOT_KEPT: &str = "Conversations are not kept here yet: a response is answered once and then forgotten. Send the whole \
+                        conversation in `input` of POST /v1/responses.";
+const NOT_PASSED: &str = "The administration of a provider's organization is not passed on: send this to the provider itself, \
+                          with its administrator's key.";
+
+fn not_served(path: &str) -> Option<Route> {
+    let mut refused = NOT_SERVED.iter();
+    let (_, code, why) = refused.find(|(route, ..)| is_within(path, route))?;
+    Some(Route::NotServed(code, why))
+}
+
+/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on.
 fn native(method: &Method, path: &str) -> Route {
     let named = path.strip_prefix("/providers/");
     let Some((name, _)) = named.and_then(|rest| rest.split_once('/')) else {
@@ -131,8 +177,7 @@ fn native(method: &Method, path: &str) -> Route {
     let rest = path
         .get("/providers/".len() + name.len()..)
         .unwrap_or_default();
-    let decoded = models::decode(rest);
-    if name.is_empty() || decoded.split('/').any(|it| it == "." || it == "..") {
+    if name.is_empty() || !is_plain(rest) {
         return Route::Unknown;
     }
     if let Some((endpoint, in_url)) = gemini_call(rest)
@@ -237,6 +282,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
             let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
             client.answer_early(405, headers, body).await;
         }
+        Route::NotServed(code, why) => not_found(client, code, why.to_owned()).await,
         Route::Unknown => unknown(client).await,
     }
     client.after()
@@ -311,12 +357,17 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
 async fn unknown(client: &mut SessionClient<'_>) {
     let head = client.session.req_header();
     let path: String = head.uri.path().chars().take(200).collect();
+    let message = format!("Unknown request URL: {} {path}", head.method);
+    not_found(client, "unknown_url", message).await;
+}
+
+async fn not_found(client: &mut SessionClient<'_>, code: &str, message: String) {
     let told = Told {
         status: 404,
         kind: "invalid_request_error",
-        code: Some("unknown_url".to_owned()),
+        code: Some(code.to_owned()),
         param: None,
-        message: format!("Unknown request URL: {} {path}", head.method),
+        message,
         retry_after: None,
         rate: None,
         side: Side::Caller,

@@ -108,7 +108,7 @@ fn a_tools_result_reaches_the_provider() {
 #[test]
 fn thoughts_arrive_apart_from_the_text() {
     let mut matrix = Matrix::start();
-    matrix.for_all("story-think", Question::Plain, |case, heard| {
+    matrix.for_all("story-think", Question::WithThoughts, |case, heard| {
         case.expect("status", &heard.status, &200);
         case.expect("text", heard.text.as_str(), TEXT);
         if case.dialect.converses() {

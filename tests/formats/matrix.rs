@@ -62,7 +62,7 @@ impl Matrix {
         let client = self.client();
         for format in provider_formats() {
             for dialect in Dialect::ALL {
-                if question != Question::Plain && !dialect.converses() {
+                if question.has_tools() && !dialect.converses() {
                     continue;
                 }
                 for stream in [false, true] {

@@ -10,10 +10,19 @@ use crate::dialects::Dialect;
 pub enum Question {
     /// One turn, nothing else.
     Plain,
+    /// One turn, and thoughts are wanted: Gemini's clients are shown them only where they ask.
+    WithThoughts,
     /// One turn, with a tool at hand.
     WithTool,
     /// A tool was called before, and here is its result.
     WithResult,
+}
+
+impl Question {
+    /// Whether it can be asked only where there are tools.
+    pub fn has_tools(self) -> bool {
+        matches!(self, Self::WithTool | Self::WithResult)
+    }
 }
 
 const PROMPT: &str = "How is the weather in Oslo?";
@@ -32,8 +41,11 @@ pub fn body(dialect: Dialect, question: Question) -> Value {
         Dialect::Anthropic => (anthropic(has_result), anthropic_tools()),
         Dialect::Gemini => (gemini(has_result), gemini_tools()),
     };
-    if question != Question::Plain {
+    if question.has_tools() {
         body["tools"] = tools;
+    }
+    if question == Question::WithThoughts && dialect == Dialect::Gemini {
+        body["generationConfig"]["thinkingConfig"] = json!({"includeThoughts": true});
     }
     body
 }

@@ -180,7 +180,7 @@ impl Tale {
         }
     }
 
-    /// The text as it is streamed: its first word, then pieces of six characters; nothing where nothing is said.
+    /// The text as it is streamed: its first word, then pieces of three characters; nothing where nothing is said.
     pub fn pieces(&self) -> Vec<String> {
         let Some(space) = self.text.find(' ') else {
             return Some(self.text.clone())
@@ -191,7 +191,7 @@ impl Tale {
         let (first, rest) = self.text.split_at_checked(space).unwrap_or_default();
         let rest: Vec<char> = rest.chars().collect();
         // A long text, such as an echo, is not worth thousands of events.
-        let size = (rest.len() / 32).max(6);
+        let size = (rest.len() / 32).max(3);
         let rest = rest.chunks(size).map(|piece| piece.iter().collect());
         std::iter::once(first.to_owned()).chain(rest).collect()
     }
