@@ -11,7 +11,7 @@ use weir_wire::multipart::Splice;
 
 use crate::adapt::Unsaid;
 use crate::answer::{self, Answer};
-use crate::ask::{Endpoint, Inbound, Pass};
+use crate::ask::{Endpoint, Inbound};
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
 use crate::credential::{CredentialError, Signing};
 use crate::delivery::EVENT_STREAM;
@@ -55,12 +55,18 @@ impl<'t> Attempt<'t> {
         target: &'t Target,
         key: &'t UpstreamKey,
         outbound: Outbound,
-        pass: Option<&Pass>,
+        inbound: &Inbound,
     ) -> Self {
         let upstream = &target.upstream;
-        let path = match pass {
-            Some(pass) => pass.path_below(&upstream.site(key).base_url.path),
-            None => upstream.path_for(key, outbound.path_name, &target.model),
+        let path = match (&inbound.pass, &inbound.handshake) {
+            (Some(pass), _) => pass.path_below(&upstream.site(key).base_url.path),
+            (None, handshake) => {
+                let path = upstream.path_for(key, outbound.path_name, &target.model);
+                match handshake {
+                    Some(handshake) => handshake.add_query(path, &target.model),
+                    None => path,
+                }
+            }
         };
         let fixed = key.static_header();
         Self {
@@ -76,7 +82,7 @@ impl<'t> Attempt<'t> {
     }
 
     /// The head of the request.
-    fn head<'a>(&'a self, inbound: &'a Inbound) -> RequestHead<'a> {
+    pub(crate) fn head<'a>(&'a self, inbound: &'a Inbound) -> RequestHead<'a> {
         RequestHead {
             upstream: &self.target.upstream,
             host: &self.target.upstream.site(self.key).host,
@@ -104,9 +110,12 @@ impl<S: Sink> Run<'_, S> {
         let outbound = held.fit.outbound(&held.planned, target, way);
         let outbound = outbound.map_err(|loss| unfit(target, &loss))?;
         self.tally.attempt(target, key);
-        let mut attempt = Attempt::new(target, key, outbound, inbound.pass.as_ref());
+        let mut attempt = Attempt::new(target, key, outbound, inbound);
         if key.is_dynamic() {
             self.authorize(&mut attempt).await?;
+        }
+        if let Some(handshake) = &inbound.handshake {
+            return self.shake_hands(&attempt, handshake).await;
         }
         let mut link = self.open(&attempt).await?;
         let result = self.receive(&attempt, &mut link).await;
@@ -335,8 +344,19 @@ impl<S: Sink> Run<'_, S> {
         status: u16,
         headers: HeaderMap,
     ) -> Result<Finish, Stop> {
+        let body = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
+        self.judge_refusal(attempt, status, headers, body).await
+    }
+
+    /// What becomes of an answer that is no success and has come whole.
+    pub(crate) async fn judge_refusal(
+        &mut self,
+        attempt: &Attempt<'_>,
+        status: u16,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Finish, Stop> {
         let target = attempt.target;
-        let body = self.collect(target, link, ERROR_MAX_BYTES).await?;
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
         let mut served = Vec::new();

@@ -73,7 +73,7 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         _ => match (gemini_call(path), path.strip_prefix("/v1/models/")) {
             (Some((endpoint, in_url)), _) if is_post => Route::CallInUrl(endpoint, in_url),
             (Some(_), _) => Route::WrongMethod("POST"),
-            (None, Some(id)) if is_get => Route::Model(models::decode(id)),
+            (None, Some(id)) if is_get => Route::Model(url::decode(id)),
             (None, Some(_)) => Route::WrongMethod("GET, HEAD"),
             (None, None) if passes(path) => Route::Pass(None, path.to_owned()),
             (None, None) => native(method, path),
@@ -113,7 +113,7 @@ fn native(method: &Method, path: &str) -> Route {
     let rest = path
         .get("/providers/".len() + name.len()..)
         .unwrap_or_default();
-    let decoded = models::decode(rest);
+    let decoded = url::decode(rest);
     if name.is_empty() || decoded.split('/').any(|it| it == "." || it == "..") {
         return Route::Unknown;
     }
@@ -162,7 +162,7 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
         "batchEmbedContents" => (Endpoint::GeminiBatchEmbed, false),
         _ => return None,
     };
-    let model = models::decode(model);
+    let model = url::decode(model);
     Some((endpoint, InUrl { model, stream }))
 }
 
