@@ -120,6 +120,9 @@ impl<S: Sink> Run<'_, S> {
         handshake: &Handshake,
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
+        if target.upstream.is_demo() {
+            return Err(self.broken(target, "the demo provider has no sessions"));
+        }
         let ask = &self.held.planned.allowed.ask;
         let head = attempt.head(&ask.inbound).to_pingora(0);
         let written = head.and_then(|mut head| handshake.upgrade.write(&mut head).map(|()| head));

@@ -8,11 +8,4 @@ mod models;
 mod ops;
 mod reply;
 mod route;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the route to it comes with the endpoints beyond chat"
-    )
-)]
 mod tunnel;
