@@ -19,7 +19,7 @@
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`anthropic`]: what Anthropic's clients are told beside answers: errors, token counts
 //! - [`websocket`]: the messages of a WebSocket that is relayed as it is, and [`realtime`]: what they used
-//! - [`url`]: percent-encoding
+//! - [`url`](mod@url): percent-encoding
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
