@@ -212,30 +212,10 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
     match route {
         Route::Call(endpoint) => call(app, client, Call::of(endpoint)).await,
         Route::CallInUrl(endpoint, in_url) => {
-            let in_url = Some(in_url);
-            call(
-                app,
-                client,
-                Call {
-                    in_url,
-                    ..Call::of(endpoint)
-                },
-            )
-            .await;
+            call(app, client, Call::at(None, endpoint, Some(in_url))).await;
         }
         Route::CallAt(provider, endpoint, in_url) => {
-            let provider = Some(provider);
-            let of_endpoint = Call::of(endpoint);
-            call(
-                app,
-                client,
-                Call {
-                    provider,
-                    in_url,
-                    ..of_endpoint
-                },
-            )
-            .await;
+            call(app, client, Call::at(Some(provider), endpoint, in_url)).await;
         }
         Route::Pass(provider, path) => {
             let pass = Some(pass(client, path));
@@ -256,12 +236,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
                 return Answered::Agreed(session);
             }
         }
-        Route::NoUpgrade => {
-            // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
-            let message = "this URL has no WebSocket: send a POST request";
-            let body = reply::error(message, Some("upgrade_not_supported"));
-            client.answer_early(426, Vec::new(), body).await;
-        }
+        Route::NoUpgrade => no_socket(client).await,
         Route::Models => models::list(app, client).await,
         Route::Model(id) => models::one(app, client, &id).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
@@ -273,12 +248,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
             );
             whole(client, 200, Bytes::from_static(body.as_bytes())).await;
         }
-        Route::WrongMethod(allowed) => {
-            let message = format!("this URL is for {allowed} requests");
-            let body = reply::error(&message, Some("method_not_allowed"));
-            let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
-            client.answer_early(405, headers, body).await;
-        }
+        Route::WrongMethod(allowed) => wrong_method(client, allowed).await,
         Route::Unknown => unknown(client).await,
     }
     Answered::Http(client.after())
@@ -299,6 +269,14 @@ impl Call {
             in_url: None,
             provider: None,
             pass: None,
+        }
+    }
+
+    fn at(provider: Option<String>, endpoint: Endpoint, in_url: Option<InUrl>) -> Self {
+        Self {
+            provider,
+            in_url,
+            ..Self::of(endpoint)
         }
     }
 }
@@ -397,6 +375,20 @@ async fn no_upgrade(client: &mut SessionClient<'_>, why: NotAnUpgrade) {
         }
     }
     client.answer_early(why.status(), headers, body).await;
+}
+
+/// Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
+async fn no_socket(client: &mut SessionClient<'_>) {
+    let message = "this URL has no WebSocket: send a POST request";
+    let body = reply::error(message, Some("upgrade_not_supported"));
+    client.answer_early(426, Vec::new(), body).await;
+}
+
+async fn wrong_method(client: &mut SessionClient<'_>, allowed: &'static str) {
+    let message = format!("this URL is for {allowed} requests");
+    let body = reply::error(&message, Some("method_not_allowed"));
+    let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
+    client.answer_early(405, headers, body).await;
 }
 
 async fn unknown(client: &mut SessionClient<'_>) {
