@@ -1,8 +1,13 @@
 //! `/v1/realtime`: the handshake, frames both ways, what is metered, and every way it ends.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a peer that cannot play its part must stop the test, loudly and at the spot"
+)]
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -61,7 +66,7 @@ impl Provider {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let (tell, connections): (Sender<Peer>, _) = channel();
+        let (tell, connections) = sync_channel::<Peer>(16);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let peer = accept(stream);
@@ -246,7 +251,7 @@ fn in_flight(gateway: &Gateway, count: u32) -> bool {
 }
 
 #[test]
-fn a_session_is_relayed_and_metered_by_its_events() {
+fn a_handshake_is_built_afresh_on_both_sides() {
     let provider = Provider::start();
     let gateway = start(&provider);
     let path = "/v1/realtime?model=up/rt&intent=conversation&api-key=sk-leak";
@@ -255,7 +260,7 @@ fn a_session_is_relayed_and_metered_by_its_events() {
         ("sec-websocket-extensions", "permessage-deflate"),
         ("cookie", "a=b"),
     ];
-    let (mut caller, mut peer) = open(&gateway.client(), &provider, path, &more);
+    let (caller, peer) = open(&gateway.client(), &provider, path, &more);
     assert!(
         peer.head
             .starts_with("GET /v1/realtime?model=rt&intent=conversation HTTP/1.1\r\n"),
@@ -272,7 +277,13 @@ fn a_session_is_relayed_and_metered_by_its_events() {
     let lower = caller.head.to_lowercase();
     assert!(lower.contains("x-request-id: ") && lower.contains("x-weir-provider: up"));
     assert!(lower.contains(&ACCEPT.to_lowercase()) && !lower.contains("set-cookie"));
+}
 
+#[test]
+fn a_session_is_relayed_and_metered_by_its_events() {
+    let provider = Provider::start();
+    let gateway = start(&provider);
+    let (mut caller, mut peer) = open(&gateway.client(), &provider, PATH, &[]);
     assert!(in_flight(&gateway, 2));
     peer.say(&created());
     assert_eq!(read_event(&mut caller.stream), created());
@@ -312,6 +323,7 @@ fn a_session_is_relayed_and_metered_by_its_events() {
     assert_eq!(items(call), used(expected), "{call}");
     // 120 x 32 + 25 x 64 + 80 x 4 + 20 x 16 dollars for a million each.
     assert_eq!(call["cost_nanousd"], 6_080_000);
+    assert_eq!(call["unpriced"], false);
     // The scrape itself is one.
     let is_over = || in_flight(&gateway, 1).then_some(());
     wait_until(PATIENCE, is_over).expect("the session is counted no more");

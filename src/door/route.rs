@@ -290,23 +290,13 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
                 return Answered::Agreed(session);
             }
         }
-        Route::NoUpgrade => {
-            // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
-            let message = "this URL has no WebSocket: send a POST request";
-            let body = reply::error(message, Some("upgrade_not_supported"));
-            client.answer_early(426, Vec::new(), body).await;
-        }
+        Route::NoUpgrade => no_socket(client).await,
         Route::Models => models::list(app, client).await,
         Route::Model(id) => models::one(app, client, &id).await,
         Route::Api(page) => api::answer(app, client, page).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
         Route::Root => whole(client, 200, Bytes::from_static(ROOT.as_bytes())).await,
-        Route::WrongMethod(allowed) => {
-            let message = format!("this URL is for {allowed} requests");
-            let body = reply::error(&message, Some("method_not_allowed"));
-            let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
-            client.answer_early(405, headers, body).await;
-        }
+        Route::WrongMethod(allowed) => wrong_method(client, allowed).await,
         Route::NotServed(code, why) => not_found(client, code, why.to_owned()).await,
         Route::Unknown => unknown(client).await,
     }
@@ -437,6 +427,20 @@ async fn no_upgrade(client: &mut SessionClient<'_>, why: NotAnUpgrade) {
         }
     }
     client.answer_early(why.status(), headers, body).await;
+}
+
+/// Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
+async fn no_socket(client: &mut SessionClient<'_>) {
+    let message = "this URL has no WebSocket: send a POST request";
+    let body = reply::error(message, Some("upgrade_not_supported"));
+    client.answer_early(426, Vec::new(), body).await;
+}
+
+async fn wrong_method(client: &mut SessionClient<'_>, allowed: &'static str) {
+    let message = format!("this URL is for {allowed} requests");
+    let body = reply::error(&message, Some("method_not_allowed"));
+    let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
+    client.answer_early(405, headers, body).await;
 }
 
 async fn unknown(client: &mut SessionClient<'_>) {
