@@ -6,11 +6,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 use weir_filters::answer::JSON;
 use weir_filters::ask::{Endpoint, InUrl, Inbound, Pass};
+use weir_filters::gateway::Gateway;
 use weir_filters::identify::Credential;
+use weir_filters::realtime::Handshake;
 use weir_filters::refusal::Refusal;
+use weir_filters::session::Session;
 use weir_filters::sink::{ReplyHead, Sink};
 use weir_filters::told::{Side, Told};
+use weir_filters::tunnel::NotAnUpgrade;
 use weir_wire::format::Format;
+use weir_wire::url;
 
 use super::app::{After, App, Entrance};
 use super::client::SessionClient;
@@ -21,6 +26,8 @@ enum Route {
     Call(Call),
     /// Known, and not served: the code and the reason.
     NotServed(&'static str, &'static str),
+    /// Becomes a WebSocket, to the provider of this name if there is one.
+    Realtime(Option<String>),
     /// A WebSocket is asked for where there is none.
     NoUpgrade,
     Models,
@@ -68,6 +75,8 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/responses" => call(Endpoint::Responses),
         "/v1/messages" => call(Endpoint::Messages),
         "/v1/messages/count_tokens" => call(Endpoint::CountTokens),
+        "/v1/realtime" if method == Method::GET => Route::Realtime(None),
+        "/v1/realtime" => Route::WrongMethod("GET"),
         path if is_list_of_models(path) && is_get => Route::Models,
         path if is_list_of_models(path) => Route::WrongMethod("GET, HEAD"),
         "/" if is_get => Route::Root,
@@ -82,7 +91,7 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
                 ..Call::of(endpoint)
             }),
             (Some(_), _) => Route::WrongMethod("POST"),
-            (None, Some(id)) if is_get => Route::Model(models::decode(id)),
+            (None, Some(id)) if is_get => Route::Model(url::decode(id)),
             (None, Some(_)) if method == Method::DELETE => deletion(app, path),
             (None, Some(_)) => Route::WrongMethod("GET, HEAD, DELETE"),
             (None, None) if passes(path) => Route::Call(Call::pass(None, path)),
@@ -143,7 +152,7 @@ fn is_within(path: &str, route: &str) -> bool {
 
 /// Whether no segment is made of dots: one that is could leave the provider's base, or the routes that are passed on.
 fn is_plain(path: &str) -> bool {
-    let decoded = models::decode(path);
+    let decoded = url::decode(path);
     !decoded.split('/').any(|it| it == "." || it == "..")
 }
 
@@ -203,6 +212,9 @@ fn native(method: &Method, path: &str) -> Route {
             ..Call::of(endpoint)
         });
     }
+    if method == Method::GET && rest.ends_with("/realtime") {
+        return Route::Realtime(Some(name.to_owned()));
+    }
     let known = KNOWN.iter().find(|(tail, _)| rest.ends_with(tail));
     match known {
         Some((_, endpoint)) if method == Method::POST => Route::Call(Call {
@@ -244,7 +256,7 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
         "batchEmbedContents" => (Endpoint::GeminiBatchEmbed, false),
         _ => return None,
     };
-    let model = models::decode(model);
+    let model = url::decode(model);
     Some((endpoint, InUrl { model, stream }))
 }
 
@@ -264,8 +276,16 @@ const ROOT: &str = concat!(
     r#"","api":"/v1"}"#
 );
 
-/// Answers one request; what becomes of its connection.
-pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
+/// How a request was answered.
+pub enum Answered {
+    /// As HTTP answers; what becomes of its connection.
+    Http(After),
+    /// Not yet: a provider has agreed to a WebSocket, which needs the connection whole.
+    Agreed(Box<Session>),
+}
+
+/// Answers one request.
+pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
     let head = client.session.req_header();
     let path = head.uri.path();
     let mut route = route(app, &head.method, path);
@@ -279,6 +299,11 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
     };
     match route {
         Route::Call(asked) => call(app, client, asked).await,
+        Route::Realtime(provider) => {
+            if let Some(session) = realtime(app, client, provider).await {
+                return Answered::Agreed(session);
+            }
+        }
         Route::NoUpgrade => {
             // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
             let message = "this URL has no WebSocket: send a POST request";
@@ -299,7 +324,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         Route::NotServed(code, why) => not_found(client, code, why.to_owned()).await,
         Route::Unknown => unknown(client).await,
     }
-    client.after()
+    Answered::Http(client.after())
 }
 
 /// What a route says of a call.
@@ -361,11 +386,71 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
         },
         Err(why) => return client.refuse(&Refusal::DropParams(why)).await,
     };
+    carry(gateway, client, inbound, credential.as_ref()).await;
+}
+
+/// Sends a request its way; what comes back is a session that waits for its connection.
+async fn carry(
+    gateway: &Gateway,
+    client: &mut SessionClient<'_>,
+    inbound: Inbound,
+    credential: Option<&Credential>,
+) -> Option<Box<Session>> {
     // Boxed: the future of the whole way is large, and an idle connection need not carry it.
-    let carried = Box::pin(gateway.carry(inbound, credential.as_ref(), client)).await;
-    if let Err(refusal) = carried {
-        client.refuse(&refusal).await;
+    match Box::pin(gateway.carry(inbound, credential, client)).await {
+        Ok(session) => session,
+        Err(refusal) => {
+            client.refuse(&refusal).await;
+            None
+        }
     }
+}
+
+/// A handshake: refused, answered with the provider's own refusal, or agreed to.
+async fn realtime(
+    app: &App,
+    client: &mut SessionClient<'_>,
+    provider: Option<String>,
+) -> Option<Box<Session>> {
+    let head = client.session.req_header();
+    let handshake = match Handshake::read(head) {
+        Ok(handshake) => handshake,
+        Err(why) => {
+            no_upgrade(client, why).await;
+            return None;
+        }
+    };
+    let headers = &head.headers;
+    let credential = Credential::of_handshake(headers);
+    let (call_id, started_at_us) = (client.request_id, client.started_at_us);
+    let inbound = match Inbound::new(call_id, started_at_us, Endpoint::Realtime, None, headers) {
+        Ok(inbound) => Inbound {
+            provider: provider.map(Arc::from),
+            handshake: Some(handshake),
+            ..inbound
+        },
+        Err(why) => {
+            client.refuse(&Refusal::DropParams(why)).await;
+            return None;
+        }
+    };
+    carry(&app.gateway, client, inbound, credential.as_ref()).await
+}
+
+/// Tells a client why its request cannot become a WebSocket, and what would.
+async fn no_upgrade(client: &mut SessionClient<'_>, why: NotAnUpgrade) {
+    let body = reply::error(&why.to_string(), Some("upgrade_required"));
+    let mut headers = Vec::new();
+    if why.status() == 426 {
+        let version = http::header::SEC_WEBSOCKET_VERSION;
+        headers.push((version, HeaderValue::from_static("13")));
+        // HTTP/2 knows no such header (RFC 9113, section 8.2.2).
+        if !client.session.is_http2() {
+            let websocket = HeaderValue::from_static("websocket");
+            headers.push((http::header::UPGRADE, websocket));
+        }
+    }
+    client.answer_early(why.status(), headers, body).await;
 }
 
 async fn unknown(client: &mut SessionClient<'_>) {

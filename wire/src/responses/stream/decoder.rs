@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::message::{Closing, Item, Message, Opening};
+use crate::chat::tool_names::ChangedNames;
 use crate::errors::{self, UpstreamError};
 use crate::framing::Frame;
 use crate::json;
@@ -202,6 +203,8 @@ impl Decoder {
         };
         if let Some(name) = item.name.filled() {
             let id = item.call_id.filled().or(item.id.filled());
+            let names = ChangedNames::of(&self.context.request);
+            let name = Cow::Borrowed(names.restore(&name));
             self.tool_start(index, id, name, is_custom, emit);
         }
     }
