@@ -353,3 +353,25 @@ fn routes_that_would_reach_beyond_what_is_passed_are_not_found() {
     }
     assert!(upstream.requests().is_empty());
 }
+
+#[test]
+fn a_model_is_deleted_where_its_name_says() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    let deleted = json!({"id": "ft:m:o::1", "object": "model", "deleted": true});
+    for path in [
+        "/v1/models/ft:m:o::1",
+        "/v1/models/up/ft:m:o::1",
+        "/v1/models/up%2Fft:m:o::1",
+    ] {
+        upstream.next(Reply::json(200, &deleted));
+        let mut connection = client.connect();
+        connection.send(&client.head("DELETE", path, &[], None));
+        let reply = connection.response();
+        assert_eq!(reply.assert_status(200).json(), deleted);
+        let seen = upstream.last_request();
+        let line = (seen.method.as_str(), seen.path.as_str());
+        assert_eq!(line, ("DELETE", "/v1/models/ft:m:o::1"), "{path}");
+    }
+}

@@ -92,10 +92,7 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
             }),
             (Some(_), _) => Route::WrongMethod("POST"),
             (None, Some(id)) if is_get => Route::Model(url::decode(id)),
-            // Only fine-tuned models can be deleted, and those are the account's of a key.
-            (None, Some(id)) if method == Method::DELETE && is_plain(id) => {
-                Route::Call(Call::pass(None, path))
-            }
+            (None, Some(_)) if method == Method::DELETE => deletion(app, path),
             (None, Some(_)) => Route::WrongMethod("GET, HEAD, DELETE"),
             (None, None) if passes(path) => Route::Call(Call::pass(None, path)),
             (None, None) => not_served(path).unwrap_or_else(|| native(method, path)),
@@ -157,6 +154,23 @@ fn is_within(path: &str, route: &str) -> bool {
 fn is_plain(path: &str) -> bool {
     let decoded = url::decode(path);
     !decoded.split('/').any(|it| it == "." || it == "..")
+}
+
+/// `DELETE /v1/models/{model}`: only fine-tuned models can be deleted, and those belong to the account of a key. The name may
+/// begin with its provider's, as models are listed here.
+fn deletion(app: &App, path: &str) -> Route {
+    let Some(id) = path.strip_prefix("/v1/models/").filter(|id| is_plain(id)) else {
+        return Route::Unknown;
+    };
+    let providers = &app.gateway.routes().settings.providers;
+    let mut slashes = ["/", "%2F", "%2f"].into_iter();
+    let named = slashes.find_map(|slash| id.split_once(slash));
+    Route::Call(match named {
+        Some((provider, model)) if providers.contains_key(provider) => {
+            Call::pass(Some(provider), &format!("/v1/models/{model}"))
+        }
+        _ => Call::pass(None, path),
+    })
 }
 
 /// OpenAI's routes that are refused, and why: a client is told so, instead of that the URL is unknown.

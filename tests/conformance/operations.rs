@@ -23,7 +23,11 @@ impl Operation {
     /// The path as a client sends it: what stands in braces is a name that a provider could have given.
     pub fn filled(&self) -> String {
         let path = self.path.replace("{name}", "up");
-        path.replace("{model}", "up/ok").replace(['{', '}'], "")
+        let path = path.replace("{model}", "up/ok").replace(['{', '}'], "");
+        match self.method.as_str() {
+            "WS" => path + "?model=up/ok",
+            _ => path,
+        }
     }
 
     /// The first word of the path below `/v1`.

@@ -1,14 +1,15 @@
 //! Sends one minimal request for an operation through the real binary, and sees what becomes of it.
 
 use serde_json::{Value, json};
-use weir_testkit::{Gateway, Reply, Response, Seen, Upstream};
+use weir_testkit::{Act, Behaviour, Gateway, Play, Reply, Response, Seen, Upstream};
+use weir_wire::websocket;
 
 use super::WEIR;
 use super::findings::{Finding, Verdict};
 use super::operations::{self, Operation};
 
 const EVERYTHING: &str = "endpoints: {images: true, audio_speech: true, audio_transcriptions: true, moderations: true, \
-                          rerank: true, files: true}";
+                          rerank: true, files: true, realtime: true}";
 const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=bnd");
 const UPGRADE: [(&str, &str); 4] = [
     ("connection", "Upgrade"),
@@ -22,7 +23,7 @@ struct Script {
     headers: Vec<(&'static str, &'static str)>,
     body: Vec<u8>,
     answer: Value,
-    reply: Option<Reply>,
+    reply: Option<Behaviour>,
 }
 
 impl Script {
@@ -30,7 +31,7 @@ impl Script {
         Self {
             headers: vec![("content-type", "application/json")],
             body: body.to_string().into_bytes(),
-            reply: Some(Reply::json(200, &answer)),
+            reply: Some(Reply::json(200, &answer).into()),
             answer,
         }
     }
@@ -140,12 +141,12 @@ impl Exchange {
 
     fn carried(&self, seen: &Seen, rows: &[Value]) -> Verdict {
         let operation = &self.operation;
-        assert_eq!(
-            self.response.status,
-            200,
-            "{operation:?}: {}",
-            self.response.text()
-        );
+        let expected = match operation.method.as_str() {
+            "WS" => 101,
+            _ => 200,
+        };
+        let status = self.response.status;
+        assert_eq!(status, expected, "{operation:?}: {}", self.response.text());
         let id = json!(self.response.header("x-request-id"));
         let row = rows.iter().find(|row| row["id"] == id);
         let row = row.unwrap_or_else(|| panic!("{operation:?} has no row"));
@@ -159,7 +160,9 @@ impl Exchange {
         }
         assert_eq!(seen.method, operation.method, "{operation:?}");
         let path = operation.filled();
+        // What named the provider is taken off.
         let below = path.strip_prefix("/providers/up").unwrap_or(&path);
+        let below = below.replacen("/models/up/", "/models/", 1);
         assert_eq!(seen.path, below, "{operation:?}");
         assert!(seen.body == self.script.body, "{operation:?}");
         assert_eq!(self.response.json(), self.script.answer, "{operation:?}");
@@ -170,7 +173,10 @@ impl Exchange {
 /// The request for an operation and its answer: small, and of the shapes that the vendor documents.
 fn script(operation: &Operation) -> Script {
     if operation.method == "WS" {
-        return Script::bare(&UPGRADE, json!({}));
+        return Script {
+            reply: Some(socket()),
+            ..Script::bare(&UPGRADE, Value::Null)
+        };
     }
     if operation.method != "POST" {
         return Script::bare(&[], json!({"id": operation.name}));
@@ -182,6 +188,19 @@ fn script(operation: &Operation) -> Script {
             let body = json!({"of": operation.name, "model": "ok"});
             Script::json(&body, json!({"id": operation.name}))
         })
+}
+
+/// A WebSocket that tells of one answer and closes. The key is that of RFC 6455, section 1.3, and so is what agrees with it.
+fn socket() -> Behaviour {
+    let usage = json!({"total_tokens": 19, "input_tokens": 12, "output_tokens": 7});
+    let done = json!({"type": "response.done", "response": {"id": "resp_1", "usage": usage}});
+    let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+                sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let play = Play::new()
+        .send(head)
+        .send(websocket::text_frame(done.to_string().as_bytes()))
+        .send(websocket::close_frame(1000, ""));
+    play.act(Act::Close).into()
 }
 
 fn conversation(operation: &Operation) -> Option<Script> {
@@ -224,7 +243,7 @@ fn media(operation: &Operation) -> Option<Script> {
             let body = json!({"model": "up/tts-1", "input": "Hello", "voice": "alloy"});
             let sound = Reply::new(200, "sound").header("content-type", "audio/mpeg");
             Script {
-                reply: Some(sound),
+                reply: Some(sound.into()),
                 ..Script::json(&body, Value::Null)
             }
         }
