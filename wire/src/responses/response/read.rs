@@ -31,8 +31,11 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
         return Err(ReplyError::Unreadable("it has no `output`".to_owned()));
     };
     let output = read_output(output, 0, context).map_err(unreadable)?;
+    let is_refusal = |part: &Part| matches!(part.content, Content::Refusal(_));
     let finish = finish.unwrap_or(if output.has_calls {
         Finish::ToolCalls
+    } else if output.parts.iter().any(is_refusal) {
+        Finish::Refusal
     } else {
         Finish::Stop
     });
