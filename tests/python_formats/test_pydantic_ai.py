@@ -1,6 +1,7 @@
 """pydantic-ai, by Chat Completions, Responses and Messages."""
 
 import pytest
+from anthropic import AsyncAnthropic
 from conftest import API_KEY, BASE_URL, ROOT_URL, TEXT, every_format, forcing_format
 from pydantic import BaseModel
 from pydantic_ai import Agent
@@ -22,7 +23,9 @@ class Place(BaseModel):
 def agent(api, target, story, **more):
     name = f"p-{target}/{story}"
     if api == "messages":
-        model = AnthropicModel(name, provider=AnthropicProvider(api_key=API_KEY, base_url=ROOT_URL))
+        # The client that pydantic-ai would make has another version's transport.
+        client = AsyncAnthropic(api_key=API_KEY, base_url=ROOT_URL)
+        model = AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client))
     else:
         kind = OpenAIChatModel if api == "chat" else OpenAIResponsesModel
         model = kind(name, provider=OpenAIProvider(base_url=BASE_URL, api_key=API_KEY))
