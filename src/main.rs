@@ -1,5 +1,6 @@
 //! `weir`: parse the arguments, hand over to the command.
 
+mod api;
 mod cli;
 mod door;
 mod logs;

@@ -129,3 +129,166 @@ fn an_empty_key_is_refused_and_a_removed_one_is_gone() {
             .is_empty()
     );
 }
+
+#[test]
+fn each_kind_of_credential_is_read_checked_and_listed_without_its_secret() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("aws", &upstream)
+        .provider_setting("aws", "auth: aws")
+        .provider("azure", &upstream)
+        .provider_setting("azure", "auth: azure")
+        .prepare();
+    gateway.add_user("ann");
+    let set = |provider: &str, flags: &[&str], input: &str| {
+        let arguments = [&["key", "set", provider, "--user", "ann"], flags].concat();
+        gateway.cli_with_input(&arguments, input)
+    };
+    let profile = "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\nexport AWS_SECRET_ACCESS_KEY=\"hunter2/+=\"\n";
+    set("aws", &["--kind", "aws", "--region", "eu-west-1"], profile).assert_success();
+    let endpoint = [
+        "--endpoint",
+        "https://mine.openai.azure.com",
+        "--label",
+        "own",
+    ];
+    set("azure", &endpoint, "hunter2-hunter2-hunter2").assert_success();
+    let entra = "AZURE_TENANT_ID=t\nAZURE_CLIENT_ID=11112222-3333-4444-5555-666677778888\nAZURE_CLIENT_SECRET=hunter2\n";
+    set("azure", &["--kind", "entra"], entra).assert_success();
+
+    let listed = gateway.cli(&["key", "list", "--json"]).assert_success();
+    let hints: Vec<String> = listed
+        .json_rows()
+        .iter()
+        .map(|row| format!("{} {}", row["provider"], row["hint"]))
+        .collect();
+    assert_eq!(
+        hints,
+        [r#""aws" "MPLE""#, r#""azure" "8888""#, r#""azure" "ter2""#]
+    );
+    assert!(!listed.stdout.contains("hunter2"));
+}
+
+/// Provider, flags, standard input, and what the refusal tells.
+type Wrong<'a> = (&'a str, &'a [&'a str], &'a str, &'a str);
+
+const WRONG: &[Wrong<'_>] = &[
+    ("up", &[], "hunter2 hunter2", "characters that no key has"),
+    (
+        "up",
+        &["--kind", "aws"],
+        "AWS_ACCESS_KEY_ID=hunter2",
+        "secret_access_key",
+    ),
+    (
+        "up",
+        &["--kind", "aws"],
+        "AWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY=hunter2",
+        "does not take",
+    ),
+    (
+        "up",
+        &["--kind", "service_account"],
+        "hunter2",
+        "no JSON file",
+    ),
+    (
+        "up",
+        &["--kind", "api_key"],
+        r#"{"kind": "oauth_token", "token": "hunter2"}"#,
+        "not `api_key`",
+    ),
+    ("up", &["--region", "eu-west-1"], "hunter2", "--kind aws"),
+    (
+        "up",
+        &["--endpoint", "https://127.0.0.1"],
+        "hunter2",
+        "private network",
+    ),
+    (
+        "up",
+        &["--endpoint", "http://mine.example"],
+        "hunter2",
+        "https",
+    ),
+];
+
+/// The file of a service account whose private key is none.
+fn account(token_uri: &str) -> String {
+    let pem = "-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----";
+    format!(
+        r#"{{"type": "service_account", "client_email": "a@b", "private_key": "{pem}", "token_uri": "{token_uri}"}}"#
+    )
+}
+
+#[test]
+fn a_wrong_credential_is_refused_and_not_repeated() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider("google", &upstream)
+        .provider_setting("google", "auth: google")
+        .prepare();
+    gateway.add_user("ann");
+    let evil = account("https://evil.example/token");
+    let broken = account("https://oauth2.googleapis.com/token");
+    let of_google: [Wrong<'_>; 2] = [
+        ("google", &[], &evil, "token_uri"),
+        ("google", &[], &broken, "private key"),
+    ];
+    for (provider, flags, input, fact) in WRONG.iter().chain(&of_google) {
+        let arguments = [&["key", "set", provider, "--user", "ann"], *flags].concat();
+        let output = gateway.cli_with_input(&arguments, input);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(
+            output.stderr.contains(fact),
+            "{arguments:?}: {}",
+            output.stderr
+        );
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    }
+    let missing = [
+        "key",
+        "set",
+        "up",
+        "--user",
+        "ann",
+        "--file",
+        "/nowhere/key",
+    ];
+    assert!(
+        gateway
+            .cli(&missing)
+            .stderr
+            .contains("cannot read /nowhere/key")
+    );
+}
+
+#[test]
+fn a_token_is_sent_as_one_whatever_the_provider_takes_keys_in() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", "auth: x-goog-api-key")
+        .start();
+    gateway.add_user("ann");
+    let ann = gateway.client_with(&gateway.create_token("ann", &[]).secret);
+    ann.chat(&chat_body("up/ok")).assert_status(200);
+    let seen = upstream.last_request();
+    assert_eq!(
+        seen.header("x-goog-api-key"),
+        Some(operator_key("up").as_str())
+    );
+    gateway
+        .cli_with_input(
+            &["key", "set", "up", "--user", "ann", "--kind", "oauth_token"],
+            "ya29.own",
+        )
+        .assert_success();
+    let own_is_used = || {
+        ann.chat(&chat_body("up/ok")).assert_status(200);
+        (authorization(&upstream) == "Bearer ya29.own").then_some(())
+    };
+    wait_until(std::time::Duration::from_secs(5), own_is_used).expect("the token is used soon");
+    assert_eq!(upstream.last_request().header("x-goog-api-key"), None);
+}

@@ -8,7 +8,10 @@ const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 #[test]
 fn models_are_listed_in_the_shape_of_openai_with_a_json_content_type() {
     let upstream = Upstream::start();
-    let gateway = Gateway::with_upstream(WEIR, &upstream);
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("catalogue", "fetch: false")
+        .start();
     let answer = gateway.client().get("/v1/models");
     answer.assert_status(200);
     assert!(

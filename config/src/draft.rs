@@ -8,7 +8,7 @@ use crate::provider_draft::ProviderDraft;
 use crate::report::{Place, Report};
 use crate::section::{Row, Section};
 use crate::settings::{
-    Database, General, Limit, Log, Policy, Retry, Server, Stream, Timeouts, TlsFiles,
+    Catalogue, Database, General, Limit, Log, Policy, Retry, Server, Stream, Timeouts, TlsFiles,
 };
 
 /// The settings under construction.
@@ -24,6 +24,7 @@ pub(crate) struct Draft {
     pub retry: Retry,
     pub stream: Stream,
     pub timeouts: Timeouts,
+    pub catalogue: Catalogue,
     pub log: Log,
     pub providers: BTreeMap<String, ProviderDraft>,
     pub prices: PriceDrafts,
@@ -132,6 +133,12 @@ pub(crate) const AREAS: &[Area] = &[
         about: "Timeouts towards providers. A provider may override each.",
         rows: Timeouts::ROWS,
         set: |draft, name, text| draft.timeouts.set(name, text),
+    },
+    Area {
+        path: "catalogue",
+        about: "The list of models that callers are given.",
+        rows: Catalogue::ROWS,
+        set: |draft, name, text| draft.catalogue.set(name, text),
     },
     Area {
         path: "log",

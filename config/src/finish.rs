@@ -45,6 +45,7 @@ pub(crate) fn finish(
         retry: draft.retry,
         stream: draft.stream,
         timeouts: draft.timeouts,
+        catalogue: draft.catalogue,
         log: draft.log,
         providers,
         prices,
@@ -128,7 +129,7 @@ fn take_tls(draft: &mut Draft, report: &mut Report) -> Option<Tls> {
 fn warn_of_unknown_variables(draft: &Draft, environment: &Environment<'_>, report: &mut Report) {
     let keys = draft.providers.values().flat_map(|provider| &provider.keys);
     let names: Vec<&str> = keys
-        .filter_map(|(source, _)| KeySource::env_name(source))
+        .flat_map(|(source, _)| KeySource::env_names(source))
         .collect();
     environment.warn_of_unknown(&names, report);
 }

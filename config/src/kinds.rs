@@ -141,6 +141,8 @@ pub(crate) const FORMATS: Kind<Vec<Format>> = Kind {
     read: read_formats,
 };
 
+pub(crate) const ENV_NAME: Kind<String> = one("name", read_env_name);
+
 pub(crate) const OPTIONAL_ENV_NAME: Kind<Option<String>> =
     optional("name", |text| some(text, read_env_name));
 

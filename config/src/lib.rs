@@ -10,6 +10,7 @@
 mod alias;
 mod amount;
 mod base_url;
+mod credential;
 mod draft;
 mod endpoints;
 mod environment;
@@ -28,6 +29,7 @@ mod price_draft;
 mod provider;
 mod provider_draft;
 mod provider_finish;
+mod public_address;
 mod reference;
 mod report;
 mod secret;
@@ -37,6 +39,9 @@ mod url_template;
 mod yaml;
 
 pub use base_url::BaseUrl;
+pub use credential::{
+    AuthorizedUser, AwsKey, BadCredential, Credential, EntraClient, ServiceAccount, TokenUrl,
+};
 pub use endpoints::{EmbeddingsApi, Endpoints, Quirks, RerankApi};
 pub use error::{ConfigError, Errors};
 pub use load::{Loaded, Source, load};
@@ -44,9 +49,10 @@ pub use model_pattern::ModelPattern;
 pub use path::Layout;
 pub use price::{LongContext, Price, PriceTable, Rates};
 pub use provider::{Auth, OperatorKey, Provider, ProviderKind};
+pub use public_address::is_public;
 pub use reference::reference_markdown;
 pub use secret::Secret;
 pub use settings::{
-    Alias, Database, Fallbacks, Limit, Limits, Log, LogFormat, OperatorKeys, Policy, Retry, Server,
-    Settings, Stream, Synchronous, Timeouts, Tls,
+    Alias, Catalogue, Database, Fallbacks, Limit, Limits, Log, LogFormat, OperatorKeys, Policy,
+    Retry, Server, Settings, Stream, Synchronous, Timeouts, Tls,
 };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::base_url::BaseUrl;
 use crate::kinds::choice;
 use crate::report::quoted;
 
@@ -53,6 +54,7 @@ pub(crate) const PLAIN: &[(&str, &str)] = &[
     ),
     ("count_gemini", "/models/{model}:countTokens"),
     ("embed_gemini", "/models/{model}:batchEmbedContents"),
+    ("embed_content", "/models/{model}:embedContent"),
     ("predict", "/models/{model}:predict"),
     ("converse", "/model/{model}/converse"),
     ("converse_stream", "/model/{model}/converse-stream"),
@@ -117,13 +119,18 @@ impl Layout {
         (self == Self::Vertex).then_some("global")
     }
 
-    /// What a base URL of this layout is often given with although the paths have it already.
-    pub(crate) fn surplus(self) -> &'static [&'static str] {
-        match self {
+    /// An address without what it is often given with although the paths of this layout have it already.
+    pub fn without_surplus(self, mut url: BaseUrl) -> BaseUrl {
+        let surplus: &[&str] = match self {
             Self::Azure => &["/openai/v1", "/openai"],
             Self::Ollama => &["/v1", "/api"],
             Self::Plain | Self::Vertex | Self::Bedrock => &[],
+        };
+        let mut bare = surplus.iter().filter_map(|end| url.path.strip_suffix(end));
+        if let Some(path) = bare.next() {
+            url.path = path.to_owned();
         }
+        url
     }
 }
 
@@ -155,7 +162,7 @@ fn vertex<'a>(name: &str, plain: &'a str) -> &'a str {
         "stream_generate" => "/publishers/google/models/{model}:streamGenerateContent?alt=sse",
         "count_gemini" => "/publishers/google/models/{model}:countTokens",
         "predict" => "/publishers/google/models/{model}:predict",
-        "embed_gemini" => "/publishers/google/models/{model}:embedContent",
+        "embed_gemini" | "embed_content" => "/publishers/google/models/{model}:embedContent",
         "messages" => "/publishers/anthropic/models/{model}:rawPredict",
         "stream_messages" => "/publishers/anthropic/models/{model}:streamRawPredict",
         "count_tokens" => "/publishers/anthropic/models/count-tokens:rawPredict",

@@ -35,6 +35,8 @@ pub struct Provider {
     pub keys: Vec<OperatorKey>,
     /// The models it is known for. Any other is still reached as `provider/model`.
     pub models: Vec<ModelPattern>,
+    /// Whether `models` is the list that ships, and so may be older than what the provider has.
+    pub has_shipped_models: bool,
     /// Where it departs from OpenAI's API.
     pub quirks: Quirks,
     /// Its timeouts: its own, else those of the `timeouts` section.
@@ -172,7 +174,7 @@ choice!(PROVIDER_KIND: ProviderKind {
 pub struct OperatorKey {
     /// Where it came from, such as `env:OPENAI_API_KEY`; names the key without telling it.
     pub id: String,
-    /// The key: visible ASCII, never empty.
+    /// The key, or a document that [`crate::Credential::parse`] reads; it suits the provider's `auth`.
     pub secret: Secret,
     /// Its share of the requests among the provider's keys; at least 1.
     pub weight: u32,

@@ -85,7 +85,7 @@ pub(crate) const COLLECTIONS: &[Row] = &[
         kind: "list",
         shape: Shape::List,
         default: "none",
-        doc: " Several keys instead of `key_env`: `{env: NAME}` or `{file: /run/secrets/x}`, each with a `weight` (1).",
+        doc: " Several keys instead of `key_env`: `{env: NAME}`, `{file: /run/secrets/x}` and more, each with a `weight` (1); see below.",
     },
     Row {
         name: "models",
@@ -144,6 +144,8 @@ pub(crate) struct ProviderDraft {
     pub values: ProviderValues,
     pub keys: Vec<(KeySource, Place)>,
     pub models: Vec<ModelPattern>,
+    /// Whether nobody but the shipped configuration has named the models.
+    pub has_shipped_models: bool,
     pub model_options: ModelOptionDrafts,
     pub paths: BTreeMap<&'static str, String>,
     pub headers: BTreeMap<String, String>,
@@ -241,6 +243,7 @@ impl ProviderDraft {
 
     fn read_models(&mut self, node: &Node, path: &str, file: &Place, report: &mut Report) {
         self.models.clear();
+        self.has_shipped_models = file.is_shipped();
         for (text, line) in texts(node, path, file, report) {
             match ModelPattern::parse(text) {
                 Ok(pattern) => self.models.push(pattern),

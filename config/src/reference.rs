@@ -6,7 +6,7 @@ use crate::draft::{AREAS, Area};
 use crate::endpoints::{Endpoints, Quirks};
 use crate::environment::{ONLY_HERE, names_of};
 use crate::model_options::ModelOptionValues;
-use crate::operator_key::KeyValues;
+use crate::operator_key::{self, KeyValues};
 use crate::path;
 use crate::price_draft::{self, PriceValues};
 use crate::provider_draft::{self, ProviderValues};
@@ -72,7 +72,11 @@ fn add_providers(text: &mut String) {
             .chain(provider_draft::COLLECTIONS),
     );
     text.push_str("\nAn entry of `keys`:\n\n");
-    add_rows(text, KeyValues::ROWS.iter());
+    add_rows(
+        text,
+        KeyValues::ROWS.iter().chain(operator_key::COLLECTIONS),
+    );
+    text.push_str(DOCUMENTS);
     text.push_str("\nAn entry of `model_options`:\n\n");
     add_rows(text, ModelOptionValues::ROWS.iter());
     text.push_str("\n`quirks`:\n\n");
@@ -185,8 +189,56 @@ providers:
     enabled: false
 ```
 
+The clouds need to know where, and take the credentials that their own SDKs read:
+
+```yaml
+providers:
+  bedrock:
+    region: eu-central-1
+    keys: [{aws: {}}]
+  vertex:
+    project: my-project
+    region: europe-west1
+    keys: [{file_env: GOOGLE_APPLICATION_CREDENTIALS}]
+  azure:
+    base_url: https://my-resource.openai.azure.com
+    keys: [{env: AZURE_OPENAI_API_KEY}, {entra: {}}]
+    models: [my-deployment]
+```
+
+A provider is whatever formats it speaks, models that differ included:
+
+```yaml
+providers:
+  anyllm:
+    base_url: https://llm.example.com/api
+    key_env: ANYLLM_API_KEY
+    formats: [chat, anthropic]
+    paths: {chat: /openai/chat, messages: /claude/messages, stream_messages: /claude/messages}
+    drop_params: all
+    model_options:
+      "reasoner-*": {formats: [chat], max_output_tokens: 65536}
+    quirks: {reasoning_field: reasoning_content}
+    endpoints: {images: true}
+```
+
 These keys are the operator's, to be spent by whom `policy.operator_keys` lets. Users add their own with `weir key set`.
 
+"#;
+
+const DOCUMENTS: &str = r#"
+A key is a text, or a JSON document where a text is not enough; both may stand in a variable or a file, and both can be a
+user's own (`weir key set` has a `--kind`):
+
+| Document | For | Sent as |
+|---|---|---|
+| `{"kind": "api_key", "key": …}` | any | the provider's `auth` says |
+| `{"kind": "oauth_token", "token": …}` | all but `aws` | `Authorization: Bearer` |
+| `{"kind": "endpoint_key", "endpoint": "https://…", "key": …}` | all but `aws` and `google` | the provider's `auth` says, to this endpoint alone |
+| `{"kind": "aws", "access_key_id": …, "secret_access_key": …, "session_token": …, "region": …}` | `aws` | a signature (SigV4); the last two need not be there |
+| a service account's file of Google Cloud (`"type": "service_account"`) | `google` | a token that it gets, as `Authorization: Bearer` |
+| `application_default_credentials.json` of gcloud (`"type": "authorized_user"`) | `google` | a token that it gets, as `Authorization: Bearer` |
+| `{"kind": "entra", "tenant_id": …, "client_id": …, "client_secret": …, "endpoint": …}` | `azure` | a token that it gets, as `Authorization: Bearer`; the last need not be there |
 "#;
 
 const PATHS: &str = r#"

@@ -38,6 +38,8 @@ pub struct Settings {
     pub stream: Stream,
     /// Timeouts towards providers that have none of their own.
     pub timeouts: Timeouts,
+    /// What is known of the providers' models.
+    pub catalogue: Catalogue,
     /// What is logged.
     pub log: Log,
     /// The enabled providers by name.
@@ -177,6 +179,8 @@ section! {
     pub struct Policy {
         /// Who may spend the providers' keys of this configuration when they have none of their own.
         operator_keys: OperatorKeys = "admins" as OPERATOR_KEYS,
+        /// Whether an endpoint that comes with a user's own key may be without TLS or in a private network.
+        private_endpoints: bool = "false" as FLAG,
     }
 }
 
@@ -285,6 +289,17 @@ section! {
         idle_ms: u64 = "2m" as MILLIS,
         /// For a call as a whole, all attempts together; of several targets the longest counts.
         total_ms: u64 = "15m" as MILLIS,
+    }
+}
+
+section! {
+    /// The list of models that callers are given.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Catalogue {
+        /// Whether the providers' own lists are fetched, with the caller's keys, when a caller asks for models.
+        fetch: bool = "true" as FLAG,
+        /// Age at which a provider's list is fetched again; the old one is served meanwhile.
+        ttl_ms: u64 = "10m" as MILLIS,
     }
 }
 

@@ -59,14 +59,7 @@ impl UrlTemplate {
         for (placeholder, value) in [(REGION, region), (PROJECT, project)] {
             text = text.replace(placeholder, value.unwrap_or_default());
         }
-        let mut url = BaseUrl::parse(&text)?;
-        for surplus in layout.surplus() {
-            if let Some(path) = url.path.strip_suffix(surplus) {
-                url.path = path.to_owned();
-                break;
-            }
-        }
-        Ok(url)
+        Ok(layout.without_surplus(BaseUrl::parse(&text)?))
     }
 }
 

@@ -6,24 +6,20 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use weir_store::EndKind;
 use weir_wire::errors::UpstreamError;
-use weir_wire::multipart::Splice;
 
 use crate::adapt::Unsaid;
 use crate::answer::{self, Answer};
 use crate::ask::Endpoint;
 use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
-use crate::demo::Demo;
 use crate::fault::Fault;
-use crate::inject::RequestHead;
 use crate::link::{Link, LinkError};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
-use crate::render::{Outbound, Payload};
+use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
-use crate::upload::Piece;
 use crate::way::Way;
 
 /// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
@@ -37,13 +33,6 @@ const ERROR_MAX_BYTES: usize = 1024 * 1024;
 /// Pooled connections that may turn out dead before a fresh one is made.
 const DEAD_POOLED_MAX: u32 = 3;
 
-/// Everything about an attempt that its steps share.
-pub(crate) struct Attempt<'t> {
-    pub(crate) target: &'t Target,
-    pub(crate) key: &'t UpstreamKey,
-    pub(crate) outbound: Outbound,
-}
-
 impl<S: Sink> Run<'_, S> {
     /// Tries one target with one key.
     pub(crate) async fn once(
@@ -52,18 +41,18 @@ impl<S: Sink> Run<'_, S> {
         key: &UpstreamKey,
     ) -> Result<Finish, Stop> {
         let held = self.held;
-        let endpoint = held.planned.allowed.ask.inbound.endpoint;
+        let inbound = &held.planned.allowed.ask.inbound;
+        let endpoint = inbound.endpoint;
         let Some(way) = Way::of(target, endpoint) else {
             return Err(self.broken(target, "it does not serve this endpoint"));
         };
         let outbound = held.fit.outbound(&held.planned, target, way);
         let outbound = outbound.map_err(|loss| unfit(target, &loss))?;
         self.tally.attempt(target, key);
-        let attempt = Attempt {
-            target,
-            key,
-            outbound,
-        };
+        let mut attempt = Attempt::new(target, key, outbound, inbound.pass.as_ref());
+        if key.is_dynamic() {
+            self.authorize(&mut attempt).await?;
+        }
         let mut link = self.open(&attempt).await?;
         let result = self.receive(&attempt, &mut link).await;
         // Only an answer that was read to its end leaves its connection in order.
@@ -106,97 +95,6 @@ impl<S: Sink> Run<'_, S> {
                 }
             }
         }
-    }
-
-    async fn send(&mut self, attempt: &Attempt<'_>, fresh: bool) -> Result<Link, Stop> {
-        let target = attempt.target;
-        let upstream = &target.upstream;
-        let ask = &self.held.planned.allowed.ask;
-        let outbound = &attempt.outbound;
-        let body = match &outbound.body {
-            Payload::Bytes(body) => body.clone(),
-            Payload::Form(_) if upstream.is_demo() => {
-                return Err(self.broken(target, "the demo provider takes no files"));
-            }
-            Payload::Form(splice) => return self.send_form(attempt, splice.clone()).await,
-        };
-        if upstream.is_demo() {
-            let demo = Demo::answer(outbound.way, &body)
-                .map_err(|_| self.broken(target, "the demo provider failed"))?;
-            return Ok(Link::Demo(Box::new(demo)));
-        }
-        let head = RequestHead {
-            upstream,
-            inbound: &ask.inbound,
-            outbound,
-            auth: attempt.key.header.as_slice(),
-        };
-        let turn = self.tally.attempts() as usize - 1;
-        let gateway = self.gateway;
-        let connect = async {
-            let address = upstream.address(&gateway.clock, turn).await;
-            let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
-            gateway.connectors.send(&address, head, body, fresh).await
-        };
-        let sent = self.delivery.wait(connect).await?;
-        sent.map_err(|error| self.link_failure(target, &error))
-    }
-
-    /// Sends a form piece by piece, as it is kept or as it comes from the client.
-    async fn send_form(
-        &mut self,
-        attempt: &Attempt<'_>,
-        mut splice: Option<Splice>,
-    ) -> Result<Link, Stop> {
-        let target = attempt.target;
-        let ask = &self.held.planned.allowed.ask;
-        let Some(upload) = ask.upload.as_ref().filter(|it| !it.is_spent()) else {
-            return Err(passed(target));
-        };
-        let head = RequestHead {
-            upstream: &target.upstream,
-            inbound: &ask.inbound,
-            outbound: &attempt.outbound,
-            auth: attempt.key.header.as_slice(),
-        };
-        let turn = self.tally.attempts() as usize - 1;
-        let gateway = self.gateway;
-        let length = splice
-            .as_ref()
-            .map_or(upload.len, |it| it.length_of(upload.len));
-        let begin = async {
-            let address = target.upstream.address(&gateway.clock, turn).await;
-            let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
-            gateway.connectors.begin(&address, head, length).await
-        };
-        let begun = self.delivery.wait(begin).await?;
-        let mut sending = begun.map_err(|error| self.link_failure(target, &error))?;
-        let (mut at, mut out) = (0, Vec::new());
-        'form: loop {
-            let piece = match upload.piece(at).await {
-                Ok(Piece::Here(piece)) => piece,
-                Ok(Piece::End) => break,
-                Ok(Piece::FromClient) => {
-                    upload.spend();
-                    match self.delivery.body_piece().await? {
-                        Some(piece) => piece,
-                        None => break,
-                    }
-                }
-                Err(_) => return Err(self.broken(target, "the form could not be read back")),
-            };
-            at += piece.len() as u64;
-            match &mut splice {
-                Some(splice) => splice.pass(piece, &mut out),
-                None => out.push(piece),
-            }
-            for piece in out.drain(..) {
-                if !self.delivery.wait(sending.write(piece)).await? {
-                    break 'form;
-                }
-            }
-        }
-        Ok(self.delivery.wait(sending.finish()).await?)
     }
 
     /// Reads the answer behind a head and delivers it.
@@ -374,20 +272,6 @@ fn unfit(target: &Target, loss: &Unsaid) -> Stop {
         fault: Fault::Unfit {
             provider: Arc::clone(&target.upstream.name),
             reason: loss.to_string(),
-        },
-        answer: None,
-        next: Next::Target,
-        retry_after: None,
-        may_repeat: false,
-    }))
-}
-
-/// A form that passed by on its way to a provider is gone: nobody else can be sent it.
-fn passed(target: &Target) -> Stop {
-    Stop::Failed(Box::new(Failure {
-        fault: Fault::Broken {
-            provider: Arc::clone(&target.upstream.name),
-            reason: "the form was passed on already and cannot be sent again",
         },
         answer: None,
         next: Next::Target,

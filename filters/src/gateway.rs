@@ -11,10 +11,10 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_config::Settings;
 use weir_store::{Ledger, Sealer, Store, StoreError};
-use weir_wire::body::MAX_MODEL_BYTES;
 
 use crate::ask::{Admitted, Ask, Inbound};
 use crate::attempt::attempt;
+use crate::catalogue::Lists;
 use crate::clock::{CallIds, Clock};
 use crate::counters::{Counters, LocalCounters, Quotas};
 use crate::directory::{DefaultQuotas, Directory};
@@ -47,6 +47,7 @@ pub struct Gateway {
     /// The memory all bodies share.
     pub body_memory: BodyMemory,
     pub(crate) connectors: Connectors,
+    pub(crate) lists: Lists,
     spools: Spools,
     counters: Arc<dyn Counters>,
     switchboard: Arc<Switchboard>,
@@ -153,6 +154,7 @@ impl Gateway {
             body_memory,
             connectors: Connectors::new()
                 .map_err(|error| SetupError::Authorities(error.root_cause().to_string()))?,
+            lists: Lists::default(),
             counters,
             switchboard,
             routes: ArcSwap::from_pointee(routes),
@@ -245,32 +247,6 @@ impl Gateway {
         let body = client.read_body().await?;
         let max_bytes = server.max_body_bytes;
         read::read(admitted, inbound, body, &self.body_memory, max_bytes).await
-    }
-
-    /// The names a caller can use now, for `GET /v1/models`. Takes no request from the caller's limits, so that a
-    /// client's model menu cannot use them up.
-    pub async fn models(&self, credential: Option<&Credential>) -> Result<Vec<String>, Refusal> {
-        let caller = identify::identify(&self.directory, &self.clock, credential).await?;
-        Ok(self.routes().names_for(caller.known.holder()))
-    }
-
-    /// Whether a caller can use a name, for `GET /v1/models/{id}`.
-    pub async fn model(&self, credential: Option<&Credential>, name: &str) -> Result<(), Refusal> {
-        let caller = identify::identify(&self.directory, &self.clock, credential).await?;
-        let routes = self.routes();
-        if name.len() > MAX_MODEL_BYTES {
-            return Err(Refusal::Allow(allow::AllowError::NotFound {
-                model: name.chars().take(MAX_MODEL_BYTES).collect(),
-                nearest: Vec::new(),
-            }));
-        }
-        if routes.is_usable(caller.known.holder(), name) {
-            return Ok(());
-        }
-        Err(Refusal::Allow(allow::AllowError::NotFound {
-            model: name.chars().take(200).collect(),
-            nearest: routes.nearest(caller.known.holder(), name),
-        }))
     }
 
     /// How long a body may take to arrive: a floor, and beyond it the time its size takes at the lowest rate.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::credential::TokenCells;
+
 /// How long a probe may stay out before another is let through, microseconds.
 const PROBE_LEASE_US: i64 = 60_000_000;
 /// Switches kept before those nobody holds any more are swept.
@@ -100,6 +102,8 @@ impl Switch {
 #[derive(Default)]
 pub struct Switchboard {
     switches: Mutex<HashMap<String, Arc<Switch>>>,
+    /// The tokens of keys that need one, kept for the same reason.
+    pub(crate) tokens: TokenCells,
 }
 
 impl Switchboard {

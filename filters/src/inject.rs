@@ -7,8 +7,6 @@ use pingora::http::RequestHeader;
 use weir_wire::format::Format;
 
 use crate::answer::JSON;
-use crate::ask::Inbound;
-use crate::provider::Upstream;
 use crate::render::{ANTHROPIC_VERSION, Outbound};
 
 /// Headers of a client that may travel to a provider that speaks OpenAI's formats (API reference, "Organizations and
@@ -41,7 +39,7 @@ fn travels(name: &HeaderName, format: Format, is_native: bool) -> bool {
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("weir/", env!("CARGO_PKG_VERSION")));
 
 /// What a provider is told that we read.
-fn accept(outbound: &Outbound) -> HeaderValue {
+pub(crate) fn accept(outbound: &Outbound) -> HeaderValue {
     match (outbound.format, outbound.stream) {
         _ if outbound.is_pass => HeaderValue::from_static("*/*"),
         (_, false) => JSON,
@@ -51,14 +49,26 @@ fn accept(outbound: &Outbound) -> HeaderValue {
     }
 }
 
-/// One attempt's request, apart from its body.
+/// A request, apart from its body.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHead<'a> {
-    pub upstream: &'a Upstream,
-    pub inbound: &'a Inbound,
-    pub outbound: &'a Outbound,
+    pub method: &'a Method,
+    /// The value of the `Host` header.
+    pub host: &'a HeaderValue,
+    /// The path and query of the URL.
+    pub path: &'a str,
+    pub content_type: &'a HeaderValue,
+    pub accept: &'a HeaderValue,
     /// The headers by which the key is shown, or the request signed.
     pub auth: &'a [(HeaderName, HeaderValue)],
+    /// What the client sent of the headers that may travel.
+    pub forwarded: &'a [(HeaderName, HeaderValue)],
+    /// The operator's own headers.
+    pub own: &'a [(HeaderName, HeaderValue)],
+    /// The format of the provider, which says whose headers it is sent.
+    pub format: Format,
+    /// Whether the client speaks that format as well.
+    pub is_native: bool,
 }
 
 impl RequestHead<'_> {
@@ -68,32 +78,30 @@ impl RequestHead<'_> {
         body_len: u64,
         mut add: impl FnMut(&HeaderName, &HeaderValue) -> Result<(), E>,
     ) -> Result<(), E> {
-        add(&HOST, &self.upstream.host)?;
+        add(&HOST, self.host)?;
         for (name, value) in self.auth {
             add(name, value)?;
         }
         // A request without a body has no type of one, as some servers insist.
-        if body_len > 0 || self.outbound.method == Method::POST {
-            add(&CONTENT_TYPE, &self.outbound.content_type)?;
+        if body_len > 0 || self.method == Method::POST {
+            add(&CONTENT_TYPE, self.content_type)?;
             add(&CONTENT_LENGTH, &HeaderValue::from(body_len))?;
         }
-        let format = self.outbound.format;
-        add(&ACCEPT, &accept(self.outbound))?;
+        add(&ACCEPT, self.accept)?;
         // Compressed answers would have to be undone before usage can be read, and a compressor holds events back.
         add(&ACCEPT_ENCODING, &HeaderValue::from_static("identity"))?;
         add(&USER_AGENT, &AGENT)?;
-        let is_native = !self.outbound.way.is_translated();
         let mut has_version = false;
-        for (name, value) in &self.inbound.forwarded {
-            if travels(name, format, is_native) {
+        for (name, value) in self.forwarded {
+            if travels(name, self.format, self.is_native) {
                 has_version |= *name == VERSION;
                 add(name, value)?;
             }
         }
-        if format == Format::Anthropic && !has_version {
+        if self.format == Format::Anthropic && !has_version {
             add(&VERSION, &HeaderValue::from_static(ANTHROPIC_VERSION))?;
         }
-        for (name, value) in &self.upstream.headers {
+        for (name, value) in self.own {
             add(name, value)?;
         }
         Ok(())
@@ -101,8 +109,8 @@ impl RequestHead<'_> {
 
     /// The head for Pingora's connector.
     pub(crate) fn to_pingora(self, body_len: u64) -> pingora::Result<Box<RequestHeader>> {
-        let path = self.outbound.path.as_bytes();
-        let method = self.outbound.method.as_str();
+        let path = self.path.as_bytes();
+        let method = self.method.as_str();
         let mut head = RequestHeader::build_no_case(method, path, Some(14))?;
         self.each(body_len, |name, value| {
             head.insert_header(name.clone(), value.clone())
@@ -112,9 +120,9 @@ impl RequestHead<'_> {
 
     /// The head as HTTP/1.1 bytes (RFC 9112, section 2.1). Names and values are of types that cannot hold a line break.
     pub(crate) fn to_bytes(self, body_len: u64, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(self.outbound.method.as_str().as_bytes());
+        bytes.extend_from_slice(self.method.as_str().as_bytes());
         bytes.push(b' ');
-        bytes.extend_from_slice(self.outbound.path.as_bytes());
+        bytes.extend_from_slice(self.path.as_bytes());
         bytes.extend_from_slice(b" HTTP/1.1\r\n");
         let written: Result<(), std::convert::Infallible> = self.each(body_len, |name, value| {
             bytes.extend_from_slice(name.as_str().as_bytes());

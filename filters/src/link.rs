@@ -1,6 +1,8 @@
 //! One exchange with a provider over Pingora's connectors: connect or reuse, send, read the head, read the body, give the
 //! connection back. Plain HTTP/1.1 is sent as one write; TLS negotiates HTTP/2 by ALPN.
 
+mod sending;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,9 @@ use crate::demo::Demo;
 use crate::idle_pool::IdlePool;
 use crate::inject::RequestHead;
 use crate::plain::Plain;
-use crate::provider::{Address, POOL_IDLE};
+use crate::provider::Address;
+use crate::site::POOL_IDLE;
+use sending::Sending;
 
 /// Idle connections over TLS to all providers together.
 const POOL_CONNECTIONS: usize = 4_096;
@@ -28,88 +32,10 @@ const HEAD_BYTES: usize = 512;
 /// Bodies up to this many bytes leave in the same write as the head.
 const ONE_WRITE_BYTES: usize = 64 * 1024;
 
-/// A request whose body leaves piece by piece.
-pub(crate) struct Sending {
-    carrier: Carrier,
-    address: Arc<Address>,
-    /// A piece was not taken: the rest is not worth sending, and an early answer may say why.
-    has_failed: bool,
-}
-
-enum Carrier {
-    Plain(Stream),
-    Secure { session: HttpSession, reused: bool },
-}
-
-impl Sending {
-    fn plain(stream: Stream, address: Arc<Address>) -> Self {
-        Self {
-            carrier: Carrier::Plain(stream),
-            address,
-            has_failed: false,
-        }
-    }
-
-    fn secure(session: HttpSession, reused: bool, is_sent: bool, address: Arc<Address>) -> Self {
-        Self {
-            carrier: Carrier::Secure { session, reused },
-            address,
-            has_failed: !is_sent,
-        }
-    }
-
-    /// Sends a piece; false where the provider takes no more.
-    pub(crate) async fn write(&mut self, piece: Bytes) -> bool {
-        if self.has_failed {
-            return false;
-        }
-        let limit = write_limit(&self.address);
-        let is_sent = match &mut self.carrier {
-            Carrier::Plain(stream) => {
-                let sent = tokio::time::timeout(limit, stream.write_all(&piece)).await;
-                matches!(sent, Ok(Ok(())))
-            }
-            Carrier::Secure { session, .. } => {
-                session.write_request_body(piece, false).await.is_ok()
-            }
-        };
-        self.has_failed = !is_sent;
-        is_sent
-    }
-
-    /// The body is whole, or as whole as it will be: the link on which the answer comes.
-    pub(crate) async fn finish(self) -> Link {
-        let mut has_failed = self.has_failed;
-        let (session, is_plain, reused) = match self.carrier {
-            Carrier::Plain(mut stream) => {
-                has_failed |= stream.flush().await.is_err();
-                let session = Http1::new_with_options(stream, &self.address.peer);
-                (HttpSession::H1(session), true, false)
-            }
-            Carrier::Secure {
-                mut session,
-                reused,
-            } => {
-                has_failed |= session.finish_request_body().await.is_err();
-                (session, false, reused)
-            }
-        };
-        Link::Network(Box::new(NetworkLink {
-            session: Some(session),
-            address: self.address,
-            is_plain,
-            reused,
-            answered: false,
-            drained: false,
-            send_failed: has_failed,
-        }))
-    }
-}
-
 /// The connections to providers.
 pub struct Connectors {
     idle: IdlePool,
-    secure: Connector,
+    pub(crate) secure: Connector,
 }
 
 /// What went wrong on a link, by what it means for the next step.

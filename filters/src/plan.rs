@@ -264,21 +264,16 @@ fn as_header(name: &str) -> HeaderValue {
 }
 
 /// The caller's own keys for the provider; where there are none, the operator's if the policy lets this caller use them.
-fn usable_keys(routes: &Routes, holder: Holder<'_>, upstream: &Upstream) -> Vec<Arc<UpstreamKey>> {
+pub(crate) fn usable_keys(
+    routes: &Routes,
+    holder: Holder<'_>,
+    upstream: &Upstream,
+) -> Vec<Arc<UpstreamKey>> {
     let own: Vec<_> = holder
         .keys
         .iter()
         .filter(|key| key.provider == *upstream.name)
-        .filter_map(|key| {
-            UpstreamKey::new(
-                &key.id,
-                KeyOwner::Caller,
-                key.weight,
-                upstream.provider().auth,
-                key.secret.expose(),
-                &routes.switchboard,
-            )
-        })
+        .filter_map(|key| upstream.own_key(key, &routes.switchboard))
         .map(Arc::new)
         .collect();
     if !own.is_empty() {

@@ -1,30 +1,16 @@
-//! A provider at run time: its settings beside its keys as headers, its addresses and its peers.
+//! A provider at run time: its settings beside its keys, and where each of them is sent.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
-use pingora::upstreams::peer::{HttpPeer, Peer};
-use thiserror::Error;
-use weir_config::{Auth, Provider, Settings};
+use weir_config::{Auth, BaseUrl, Credential, Policy, Provider, Settings};
+use weir_store::OpenKey;
 
 use crate::clock::Clock;
+use crate::credential::{CredentialError, FetchToken, Proof, Signing};
 use crate::health::{Switch, Switchboard};
-
-/// How long a resolved address is used before it is looked up again.
-const ADDRESS_TTL_US: i64 = 30_000_000;
-/// How long a look-up may take.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Streams on one HTTP/2 connection to a provider before another is opened.
-const H2_STREAMS_PER_CONNECTION: usize = 100;
-/// How often an idle HTTP/2 connection is pinged, so that a dead one is found before a request is.
-const H2_PING: Duration = Duration::from_secs(20);
-/// How long an idle connection to a provider is kept.
-pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
+use crate::site::Site;
+pub use crate::site::{Address, Location, ResolveError};
 
 /// Headers that are ours to set.
 const RESERVED: [HeaderName; 6] = [
@@ -55,59 +41,102 @@ pub struct UpstreamKey {
     pub owner: KeyOwner,
     /// Its share among the keys of one target.
     pub weight: u32,
-    pub(crate) header: Option<(HeaderName, HeaderValue)>,
+    /// Where it is to be sent instead of to the provider's address, and nowhere else: an endpoint of its owner's own, or the
+    /// provider's in the region and project that the key belongs to.
+    pub site: Option<Site>,
+    proof: Proof,
     pub(crate) switch: Arc<Switch>,
 }
 
 impl UpstreamKey {
-    /// A key sent the way `auth` says; `None` where the secret cannot stand in a header.
-    pub fn new(
+    /// A key for a provider that needs none.
+    fn nobodys(switchboard: &Switchboard) -> Self {
+        Self {
+            id: Arc::from("none"),
+            owner: KeyOwner::Nobody,
+            weight: 1,
+            site: None,
+            proof: Proof::Nothing,
+            switch: switchboard.switch("key:none".to_owned()),
+        }
+    }
+
+    /// A key from its text; `None` where it does not suit the provider, or would be sent where `policy` does not let it.
+    fn new(
         id: &str,
         owner: KeyOwner,
         weight: u32,
-        auth: Auth,
+        provider: &Provider,
+        policy: &Policy,
         secret: &str,
         switchboard: &Switchboard,
     ) -> Option<Self> {
-        let header = match auth {
-            Auth::Bearer => Some((AUTHORIZATION, format!("Bearer {secret}"))),
-            Auth::ApiKey => Some((HeaderName::from_static("api-key"), secret.to_owned())),
-            Auth::XApiKey => Some((HeaderName::from_static("x-api-key"), secret.to_owned())),
-            Auth::XGoogApiKey => {
-                Some((HeaderName::from_static("x-goog-api-key"), secret.to_owned()))
-            }
-            Auth::Aws | Auth::Google | Auth::Azure | Auth::None => None,
-        };
-        let header = match header {
-            Some((name, text)) => {
-                let mut value = HeaderValue::from_str(&text).ok()?;
-                value.set_sensitive(true);
-                Some((name, value))
-            }
+        let credential = Credential::parse(secret).ok()?;
+        let may_be_private = owner == KeyOwner::Operator || policy.private_endpoints;
+        if !may_be_private && credential.check_endpoint().is_err() {
+            return None;
+        }
+        let site = match own_address(provider, owner, &credential) {
             None => None,
+            Some(url) if may_be_private || credential.endpoint().is_none() => Some(Site::new(url)?),
+            Some(url) => Some(Site::named_by_others(url)?),
         };
+        // A replaced secret is another key: it must not inherit what the old one was set aside for.
+        let name = format!("key:{id}:{:x}", fingerprint(secret));
+        let region = provider.region.as_deref();
+        let cell = || switchboard.tokens.cell(name.clone());
         Some(Self {
             id: Arc::from(id),
             owner,
             weight: weight.max(1),
-            header,
-            // A replaced secret is another key: it must not inherit what the old one was set aside for.
-            switch: switchboard.switch(format!("key:{id}:{:x}", fingerprint(secret))),
+            site,
+            proof: Proof::new(credential, provider.auth, region, cell)?,
+            switch: switchboard.switch(name),
         })
+    }
+
+    /// The headers that prove the key for a request that is about to be sent.
+    ///
+    /// # Errors
+    /// If it needs a token that cannot be had, or cannot sign.
+    pub async fn authorize(
+        &self,
+        request: &Signing<'_>,
+        tokens: &dyn FetchToken,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, CredentialError> {
+        self.proof.headers(request, tokens).await
+    }
+
+    /// The header of a key that is sent in the same one always, so that [`UpstreamKey::authorize`] need not be called.
+    pub(crate) fn static_header(&self) -> Option<(&HeaderName, &HeaderValue)> {
+        match &self.proof {
+            Proof::Header(name, value) => Some((name, value)),
+            _ => None,
+        }
+    }
+
+    /// Whether each request must be authorised on its own.
+    pub fn is_dynamic(&self) -> bool {
+        matches!(self.proof, Proof::Aws { .. } | Proof::Token { .. })
+    }
+
+    /// A provider's message without the key, should it quote it.
+    pub(crate) fn redact(&self, message: &str) -> String {
+        self.proof.redact(message)
     }
 }
 
-impl UpstreamKey {
-    /// A provider's message without the key, should it quote it.
-    pub(crate) fn redact(&self, message: &str) -> String {
-        let sent = self
-            .header
-            .as_ref()
-            .and_then(|(_, value)| value.to_str().ok());
-        let secret = sent.map(|it| it.strip_prefix("Bearer ").unwrap_or(it));
-        match secret.filter(|it| !it.is_empty()) {
-            Some(secret) => message.replace(secret, "[key]"),
-            None => message.to_owned(),
+/// Where a key is to be sent, if not to the provider's address. A service account that an operator gives may belong to
+/// another project than the one it works in, so only a caller's own says which.
+fn own_address(provider: &Provider, owner: KeyOwner, credential: &Credential) -> Option<BaseUrl> {
+    match credential {
+        Credential::Aws(key) => provider.address_in(key.region.as_deref(), None),
+        Credential::ServiceAccount(account) if owner == KeyOwner::Caller => {
+            provider.address_in(None, account.project_id.as_deref())
+        }
+        _ => {
+            let endpoint = credential.endpoint()?.clone();
+            Some(provider.layout.without_surplus(endpoint))
         }
     }
 }
@@ -120,55 +149,18 @@ fn fingerprint(secret: &str) -> u64 {
     hasher.finish()
 }
 
-/// Why a provider's address is not known.
-#[derive(Debug, Error)]
-pub enum ResolveError {
-    /// The name did not resolve in time, or to nothing.
-    #[error("the host `{host}` of provider `{provider}` does not resolve")]
-    NoAddress {
-        /// The provider's name.
-        provider: Arc<str>,
-        /// The host's name.
-        host: String,
-    },
-}
-
 /// A provider and what is needed to reach it.
 pub struct Upstream {
     /// The provider's name.
     pub name: Arc<str>,
     /// The operator's keys.
     pub operator_keys: Vec<Arc<UpstreamKey>>,
-    /// The value of the `Host` header.
+    /// The value of the `Host` header, of keys without a site of their own.
     pub host: HeaderValue,
     /// Headers that the operator adds to every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     settings: Arc<Settings>,
-    peers: ArcSwapOption<Peers>,
-}
-
-/// One address of a provider.
-pub struct Address {
-    /// How Pingora connects to it over TLS.
-    pub peer: HttpPeer,
-    /// Where it is.
-    pub location: Location,
-    /// Equal for connections that may stand in for each other.
-    pub key: u64,
-}
-
-/// Where a provider listens.
-pub enum Location {
-    /// An IP address and port.
-    Tcp(SocketAddr),
-    /// A unix socket.
-    Unix(PathBuf),
-}
-
-/// The peers of one resolution, in the resolver's order.
-pub struct Peers {
-    list: Vec<Arc<Address>>,
-    until_us: i64,
+    site: Site,
 }
 
 impl Upstream {
@@ -176,12 +168,12 @@ impl Upstream {
     pub fn new(settings: &Arc<Settings>, name: &str, switchboard: &Switchboard) -> Option<Self> {
         let provider = settings.providers.get(name)?;
         let keys = provider.keys.iter().filter_map(|key| {
-            let id = &key.id;
             UpstreamKey::new(
-                id,
+                &key.id,
                 KeyOwner::Operator,
                 key.weight,
-                provider.auth,
+                provider,
+                &settings.policy,
                 key.secret.expose(),
                 switchboard,
             )
@@ -189,18 +181,16 @@ impl Upstream {
         });
         let mut operator_keys: Vec<_> = keys.collect();
         if provider.local || provider.auth == Auth::None {
-            operator_keys.extend(
-                UpstreamKey::new("none", KeyOwner::Nobody, 1, Auth::None, "", switchboard)
-                    .map(Arc::new),
-            );
+            operator_keys.push(Arc::new(UpstreamKey::nobodys(switchboard)));
         }
+        let site = Site::new(provider.base_url.clone())?;
         Some(Self {
             name: Arc::from(name),
-            host: HeaderValue::try_from(provider.base_url.authority()).ok()?,
+            host: site.host.clone(),
             headers: own_headers(provider),
             operator_keys,
             settings: Arc::clone(settings),
-            peers: ArcSwapOption::empty(),
+            site,
         })
     }
 
@@ -210,79 +200,50 @@ impl Upstream {
         &self.settings.providers[&*self.name]
     }
 
+    /// A caller's own key for this provider; `None` where it does not suit it.
+    pub fn own_key(&self, key: &OpenKey, switchboard: &Switchboard) -> Option<UpstreamKey> {
+        UpstreamKey::new(
+            &key.id,
+            KeyOwner::Caller,
+            key.weight,
+            self.provider(),
+            &self.settings.policy,
+            key.secret.expose(),
+            switchboard,
+        )
+    }
+
     /// Whether the provider answers from within this process.
     pub fn is_demo(&self) -> bool {
         self.provider().kind == weir_config::ProviderKind::Demo
     }
 
+    /// Where a key is sent to: its own site, else the provider's.
+    pub fn site<'a>(&'a self, key: &'a UpstreamKey) -> &'a Site {
+        key.site.as_ref().unwrap_or(&self.site)
+    }
+
     /// The address to talk to. After a failed connect `turn` moves on to the next address.
     pub async fn address(&self, clock: &Clock, turn: usize) -> Result<Arc<Address>, ResolveError> {
-        let now_us = clock.now_us();
-        if let Some(peers) = self.peers.load().as_ref()
-            && now_us < peers.until_us
-        {
-            return Ok(Arc::clone(&peers.list[turn % peers.list.len()]));
-        }
-        let list = match self.resolve().await {
-            Some(list) => list,
-            // A resolver that is away must not take a working provider with it: the old addresses serve on.
-            None => match self.peers.load().as_ref() {
-                Some(old) => old.list.clone(),
-                None => {
-                    return Err(ResolveError::NoAddress {
-                        provider: Arc::clone(&self.name),
-                        host: self.provider().base_url.host.clone(),
-                    });
-                }
-            },
-        };
-        let peer = Arc::clone(&list[turn % list.len()]);
-        self.peers.store(Some(Arc::new(Peers {
-            list,
-            until_us: now_us + ADDRESS_TTL_US,
-        })));
-        Ok(peer)
-    }
-
-    /// The peers of a fresh look-up; `None` where it failed. Never an empty list.
-    async fn resolve(&self) -> Option<Vec<Arc<Address>>> {
-        let base = &self.provider().base_url;
-        if let Some(path) = &base.unix_socket {
-            let peer = HttpPeer::new_uds(&path.to_string_lossy(), base.tls, base.host.clone());
-            return peer
-                .ok()
-                .map(|peer| vec![self.with_options(peer, Location::Unix(path.clone()))]);
-        }
-        let looked_up = tokio::net::lookup_host((base.host.as_str(), base.port));
-        let found = tokio::time::timeout(RESOLVE_TIMEOUT, looked_up).await;
-        let list: Vec<_> = found.ok()?.ok()?.map(|at| self.peer_at(at)).collect();
-        (!list.is_empty()).then_some(list)
-    }
-
-    fn peer_at(&self, address: SocketAddr) -> Arc<Address> {
-        let base = &self.provider().base_url;
-        let peer = HttpPeer::new(address, base.tls, base.host.clone());
-        self.with_options(peer, Location::Tcp(address))
-    }
-
-    fn with_options(&self, mut peer: HttpPeer, location: Location) -> Arc<Address> {
         let timeouts = &self.provider().timeouts;
-        let options = &mut peer.options;
-        let connect = Duration::from_millis(timeouts.connect_ms);
-        options.connection_timeout = Some(connect);
-        options.total_connection_timeout = Some(connect);
-        options.write_timeout = Some(Duration::from_millis(timeouts.idle_ms));
-        options.idle_timeout = Some(POOL_IDLE);
-        if self.provider().base_url.tls {
-            options.set_http_version(2, 1);
-            options.max_h2_streams = H2_STREAMS_PER_CONNECTION;
-            options.h2_ping_interval = Some(H2_PING);
-        }
-        Arc::new(Address {
-            key: peer.reuse_hash(),
-            location,
-            peer,
-        })
+        self.site.address(timeouts, clock, turn).await
+    }
+
+    /// As [`Upstream::address`], for a key that may have a site of its own.
+    pub async fn address_for(
+        &self,
+        key: &UpstreamKey,
+        clock: &Clock,
+        turn: usize,
+    ) -> Result<Arc<Address>, ResolveError> {
+        let timeouts = &self.provider().timeouts;
+        self.site(key).address(timeouts, clock, turn).await
+    }
+
+    /// The path and query of one of the provider's operations, where a key is sent to.
+    pub fn path_for(&self, key: &UpstreamKey, name: &str, model: &str) -> String {
+        self.provider()
+            .path_at(&self.site(key).base_url, name, model)
     }
 }
 
@@ -297,3 +258,6 @@ fn own_headers(provider: &Provider) -> Vec<(HeaderName, HeaderValue)> {
         .filter(|(name, _)| !RESERVED.contains(name))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

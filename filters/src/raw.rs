@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use crate::attempt::{Run, Stop, failed};
-use crate::exchange::{Attempt, done_unless};
+use crate::exchange::done_unless;
 use crate::link::Link;
 use crate::meter;
+use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;

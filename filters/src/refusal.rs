@@ -173,7 +173,7 @@ fn told_read(why: &ReadError) -> Told {
             Side::Caller,
             stateful,
         )
-        .param(&stateful.parameter),
+        .param(stateful.parameter),
         ReadError::Form(form) => Told::new(400, INVALID, "", Side::Caller, form),
         ReadError::TooLarge { .. } | ReadError::UploadTooLarge { .. } => {
             Told::new(413, INVALID, "request_too_large", Side::Caller, why)

@@ -12,10 +12,11 @@ use weir_wire::stream::{Ending, Stream};
 use weir_wire::translate;
 
 use crate::attempt::{Run, Stop, failed};
-use crate::exchange::{Attempt, done_unless};
+use crate::exchange::done_unless;
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
 use crate::render::Outbound;
+use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;

@@ -26,8 +26,8 @@ pub(crate) const ANTHROPIC_VERSION: &str = "2023-06-01";
 pub(crate) struct Outbound {
     /// `POST`, but for what is passed on as it is.
     pub method: Method,
-    /// The path and query of the URL.
-    pub path: String,
+    /// The name of the path in the configuration.
+    pub path_name: &'static str,
     /// The format of the provider's errors, which also says which of the client's headers it is sent.
     pub format: Format,
     pub body: Payload,
@@ -70,7 +70,6 @@ pub(crate) fn render(
     way: Way,
     request: &Arc<Request>,
 ) -> Result<Outbound, Unsaid> {
-    let provider = target.upstream.provider();
     let endpoint = ask.inbound.endpoint;
     let stream = ask.head.stream;
     let context = Arc::new(Context {
@@ -82,10 +81,7 @@ pub(crate) fn render(
     let pass = ask.inbound.pass.as_ref();
     let mut outbound = Outbound {
         method: pass.map_or(Method::POST, |pass| pass.method.clone()),
-        path: match pass {
-            Some(pass) => pass.path_below(&provider.base_url.path),
-            None => provider.path(way.path_name(endpoint, stream), &target.model),
-        },
+        path_name: way.path_name(endpoint, stream),
         format: match (way, pass, target.formats.first()) {
             (Way::Plain, Some(_), Some(first)) => *first,
             _ => way.provider_format(endpoint),

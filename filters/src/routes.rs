@@ -55,6 +55,11 @@ impl Routes {
         self.settings.default_model.as_deref().map(Arc::from)
     }
 
+    /// The providers, by name.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+
     /// Everything a name may lead to, the best first: an alias's targets in order, or one provider's model, or every
     /// provider that knows a plain name; then the fallbacks of the name, then the global ones.
     pub fn candidates(&self, asked: &str) -> Vec<Candidate> {

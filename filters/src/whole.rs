@@ -7,10 +7,11 @@ use weir_wire::format::Format;
 use weir_wire::translate::{self, ReplyError};
 
 use crate::attempt::{Run, Stop};
-use crate::exchange::{Attempt, done_unless};
+use crate::exchange::done_unless;
 use crate::link::Link;
 use crate::meter;
 use crate::plan::Target;
+use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::way::Way;

@@ -1,21 +1,20 @@
 //! `weir key`
 
-use std::io::{IsTerminal, Read, Write};
+mod credential;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
 
+use self::credential::Parts;
 use super::context::{CommandError, Context};
 use super::output;
-
-/// The longest provider key.
-const KEY_MAX_BYTES: u64 = 16 * 1024;
 
 /// What can be done with provider keys.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Set a user's key for a provider; the key is read from standard input, so that no shell history keeps it
+    /// Set a user's key for a provider; the key is read from standard input or a file, so that no shell history keeps it
     Set {
         /// The provider, as in the configuration
         provider: String,
@@ -25,6 +24,8 @@ pub enum Command {
         /// A label; a key of the same provider and label is replaced
         #[arg(long, default_value = "default")]
         label: String,
+        #[command(flatten)]
+        parts: Parts,
     },
     /// List provider keys (never the keys themselves)
     List {
@@ -50,7 +51,8 @@ pub fn run(config: Option<PathBuf>, command: Command) -> Result<(), CommandError
             provider,
             user,
             label,
-        } => set(&context, &provider, &user, &label),
+            parts,
+        } => set(&context, &provider, &user, &label, &parts),
         Command::List { user, json } => list(&context, user.as_deref(), json),
         Command::Remove { id } => {
             context.store.remove_provider_key(&id, context.now_us)?;
@@ -59,8 +61,14 @@ pub fn run(config: Option<PathBuf>, command: Command) -> Result<(), CommandError
     }
 }
 
-fn set(context: &Context, provider: &str, user: &str, label: &str) -> Result<(), CommandError> {
-    if !context.settings.providers.contains_key(provider) {
+fn set(
+    context: &Context,
+    provider: &str,
+    user: &str,
+    label: &str,
+    parts: &Parts,
+) -> Result<(), CommandError> {
+    let Some(settings) = context.settings.providers.get(provider) else {
         let known: Vec<&str> = context
             .settings
             .providers
@@ -71,16 +79,16 @@ fn set(context: &Context, provider: &str, user: &str, label: &str) -> Result<(),
             "there is no provider `{provider}`; the configuration has {}",
             known.join(", ")
         )));
-    }
+    };
     let user = context.user(user)?;
-    let secret = read_secret()?;
+    let secret = parts.read(settings, &context.settings.policy)?;
     let sealer = crate::serve::open_sealer(&context.settings)?;
     context.store.check_master_key(&sealer)?;
     let record = context.store.set_provider_key(
         &user.id,
         provider,
         label,
-        &secret,
+        secret.expose(),
         &sealer,
         context.now_us,
     )?;
@@ -89,30 +97,6 @@ fn set(context: &Context, provider: &str, user: &str, label: &str) -> Result<(),
         record.id, user.name
     ))?;
     Ok(())
-}
-
-fn read_secret() -> Result<String, CommandError> {
-    let mut input = std::io::stdin();
-    if input.is_terminal() {
-        let _ = write!(
-            std::io::stderr(),
-            "Paste the key, then press Enter and Ctrl-D: "
-        );
-    }
-    let mut text = String::new();
-    input
-        .by_ref()
-        .take(KEY_MAX_BYTES)
-        .read_to_string(&mut text)?;
-    let text = text.trim();
-    let is_usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_usable {
-        Ok(text.to_owned())
-    } else {
-        Err(CommandError::Usage(
-            "the key on standard input is empty or holds characters no key has".to_owned(),
-        ))
-    }
 }
 
 fn list(context: &Context, user: Option<&str>, as_json: bool) -> Result<(), CommandError> {
@@ -144,10 +128,19 @@ fn list(context: &Context, user: Option<&str>, as_json: bool) -> Result<(), Comm
                 name_of(&key.user_id),
                 key.provider.clone(),
                 key.label.clone(),
-                format!("...{}", key.hint),
+                shown(&key.hint),
             ]
         })
         .collect();
     output::table(&["ID", "USER", "PROVIDER", "LABEL", "KEY"], &rows)?;
     Ok(())
+}
+
+/// A hint as it is listed: the name of an account whole, else the end of a key.
+fn shown(hint: &str) -> String {
+    if hint.contains('@') {
+        hint.to_owned()
+    } else {
+        format!("...{hint}")
+    }
 }

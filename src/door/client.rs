@@ -12,6 +12,7 @@ use uuid::Uuid;
 use weir_config::Settings;
 use weir_filters::answer::{JSON, push_rate, push_retry_after};
 use weir_filters::gateway::{Body, Client, Gateway};
+use weir_filters::identify::Credential;
 use weir_filters::read::ReadError;
 use weir_filters::refusal::Refusal;
 use weir_filters::sink::{Gone, Headers, ReplyHead, Sink, Source};
@@ -67,6 +68,11 @@ impl<'a> SessionClient<'a> {
             body_read: 0,
             after: After::Reuse,
         }
+    }
+
+    /// The credential that the request presented.
+    pub fn credential(&self) -> Option<Credential> {
+        Credential::of(&self.session.req_header().headers)
     }
 
     /// What becomes of the connection.

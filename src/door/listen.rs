@@ -2,10 +2,12 @@
 //! and a port that the system chooses can be told.
 
 use std::fmt::Display;
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::IntoRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,6 +46,14 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
+    /// The unix socket cannot be bound.
+    #[error("cannot listen on the socket {}: {source}", path.display())]
+    Socket {
+        /// The socket's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The certificate or its key cannot be used.
     #[error("the file {file} cannot be used for TLS: {reason}")]
     Tls {
@@ -79,12 +89,37 @@ pub fn bind(address: SocketAddr) -> Result<Bound, ListenError> {
     bound().map_err(|source| ListenError::Bind { address, source })
 }
 
+/// Binds a unix socket, in the place of one that a process before us left. Whoever can open it can try tokens: nobody but
+/// this user, as with the other files.
+fn bind_socket(path: &Path) -> Result<UnixListener, ListenError> {
+    let bound = || -> io::Result<UnixListener> {
+        let left = std::fs::symlink_metadata(path);
+        if left.is_ok_and(|it| it.file_type().is_socket()) {
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        std::fs::set_permissions(path, owner_only())?;
+        Ok(listener)
+    };
+    bound().map_err(|source| ListenError::Socket {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn owner_only() -> Permissions {
+    Permissions::from_mode(0o600)
+}
+
 /// The doors of the process.
 pub struct Doors {
     /// The one for clients.
     pub main: Bound,
     /// The one for the operator's tools.
     pub ops: Option<Bound>,
+    /// The unix socket for clients.
+    socket: Option<UnixListener>,
 }
 
 /// Binds what the settings name.
@@ -92,6 +127,10 @@ pub fn bind_all(server: &Server) -> Result<Doors, ListenError> {
     Ok(Doors {
         main: bind(server.listen)?,
         ops: server.ops_listen.map(bind).transpose()?,
+        socket: match &server.unix_socket {
+            Some(path) => Some(bind_socket(path)?),
+            None => None,
+        },
     })
 }
 
@@ -123,10 +162,10 @@ pub fn open(
             .tls(tls_settings(tls)?),
         None => listener.l4_buffer(plain),
     });
-    if let Some(path) = &server.unix_socket {
-        // Whoever can open the socket can try tokens: nobody but this user, as with the other files.
-        let owner_only = std::fs::Permissions::from_mode(0o600);
-        let listener = ListenerConfig::uds(path.to_string_lossy()).permissions(owner_only);
+    if let (Some(path), Some(socket)) = (&server.unix_socket, doors.socket) {
+        let address = path.to_string_lossy();
+        fds.lock().add(address.to_string(), socket.into_raw_fd());
+        let listener = ListenerConfig::uds(address).permissions(owner_only());
         main.add_listener(listener.l4_buffer(plain));
     }
     let mut services = vec![main];

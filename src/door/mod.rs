@@ -1,13 +1,13 @@
 //! The front door: listeners, connections, requests, answers. Everything here is HTTP; nothing here knows a provider.
 
 pub mod app;
-mod client;
+pub mod client;
 pub mod connection;
 pub mod listen;
-mod models;
+pub mod models;
 mod ops;
-mod reply;
-mod route;
+pub mod reply;
+pub mod route;
 #[cfg_attr(
     not(test),
     expect(

@@ -1,23 +1,33 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: what this caller can use now, straight from memory.
+//! `GET /v1/models` and `GET /v1/models/{id}`: what this caller can use now, in the shape that its client reads.
 
 use bytes::Bytes;
-use weir_filters::identify::Credential;
-use weir_wire::models_list::{self, ModelEntry};
+use http::HeaderMap;
+use weir_wire::format::Format;
+use weir_wire::model_catalogue::{write_list, write_one};
 
 use super::app::App;
 use super::client::SessionClient;
 use super::route;
 
-/// The moment models say they were created: OpenAI's shape wants one, and no configuration knows it.
-const CREATED: u64 = 1_767_225_600;
+/// The shape of models that a client reads: Anthropic's clients always send their version, Google's their own key header
+/// (and ask at `/v1/models` as well).
+pub fn shape(path: &str, headers: &HeaderMap) -> Format {
+    let is_google_key = headers.contains_key("x-goog-api-key")
+        && !headers.contains_key(http::header::AUTHORIZATION);
+    match route::dialect(path) {
+        Format::Gemini => Format::Gemini,
+        _ if headers.contains_key("anthropic-version") => Format::Anthropic,
+        _ if is_google_key => Format::Gemini,
+        other => other,
+    }
+}
 
 /// Answers with the list.
 pub async fn list(app: &App, client: &mut SessionClient<'_>) {
-    let credential = Credential::of(&client.session.req_header().headers);
+    let credential = client.credential();
     match app.gateway.models(credential.as_ref()).await {
-        Ok(names) => {
-            let entries = names.iter().map(|name| entry(app, name));
-            let body = models_list::render_list(entries.collect::<Vec<_>>());
+        Ok(entries) => {
+            let body = write_list(client.dialect, &entries);
             route::whole(client, 200, Bytes::from(body)).await;
         }
         Err(refusal) => route::refuse(client, refusal).await,
@@ -26,26 +36,13 @@ pub async fn list(app: &App, client: &mut SessionClient<'_>) {
 
 /// Answers with one model.
 pub async fn one(app: &App, client: &mut SessionClient<'_>, id: &str) {
-    let credential = Credential::of(&client.session.req_header().headers);
+    let credential = client.credential();
     match app.gateway.model(credential.as_ref(), id).await {
-        Ok(()) => {
-            let body = models_list::render_one(entry(app, id));
+        Ok(entry) => {
+            let body = write_one(client.dialect, &entry);
             route::whole(client, 200, Bytes::from(body)).await;
         }
         Err(refusal) => route::refuse(client, refusal).await,
-    }
-}
-
-fn entry<'a>(app: &App, name: &'a str) -> ModelEntry<'a> {
-    let routes = app.gateway.routes();
-    let (provider, model) = name.split_once('/').unwrap_or(("weir", name));
-    let price = routes.settings.prices.find(provider, model);
-    ModelEntry {
-        id: name,
-        owned_by: provider,
-        created: CREATED,
-        context_tokens: price.and_then(|it| it.context_tokens),
-        max_output_tokens: price.and_then(|it| it.max_output_tokens),
     }
 }
 

@@ -15,18 +15,15 @@ use weir_wire::format::Format;
 use super::app::{After, App, Entrance};
 use super::client::SessionClient;
 use super::{models, ops, reply};
+use crate::api;
 
 enum Route {
-    Call(Endpoint),
-    CallInUrl(Endpoint, InUrl),
-    /// A call that only the provider of this name may serve.
-    CallAt(String, Endpoint, Option<InUrl>),
-    /// Passed on as it is: to the provider of this name if there is one, the path below its base.
-    Pass(Option<String>, String),
+    Call(Call),
     /// A WebSocket is asked for where there is none.
     NoUpgrade,
     Models,
     Model(String),
+    Api(api::Page),
     Ops(ops::Page),
     Root,
     WrongMethod(&'static str),
@@ -38,7 +35,7 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
     let is_get = method == Method::GET || method == Method::HEAD;
     let call = |endpoint| {
         if is_post {
-            Route::Call(endpoint)
+            Route::Call(Call::of(endpoint))
         } else {
             Route::WrongMethod("POST")
         }
@@ -67,18 +64,39 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/responses" => call(Endpoint::Responses),
         "/v1/messages" => call(Endpoint::Messages),
         "/v1/messages/count_tokens" => call(Endpoint::CountTokens),
-        "/v1/models" | "/v1/models/" if is_get => Route::Models,
-        "/v1/models" | "/v1/models/" => Route::WrongMethod("GET, HEAD"),
+        path if is_list_of_models(path) && is_get => Route::Models,
+        path if is_list_of_models(path) => Route::WrongMethod("GET, HEAD"),
         "/" if is_get => Route::Root,
-        _ => match (gemini_call(path), path.strip_prefix("/v1/models/")) {
-            (Some((endpoint, in_url)), _) if is_post => Route::CallInUrl(endpoint, in_url),
+        path if path.starts_with("/api/") => match api::page(path) {
+            Some(page) if is_get => Route::Api(page),
+            Some(_) => Route::WrongMethod("GET, HEAD"),
+            None => Route::Unknown,
+        },
+        _ => match (gemini_call(path), model_of(path)) {
+            (Some((endpoint, in_url)), _) if is_post => Route::Call(Call {
+                in_url: Some(in_url),
+                ..Call::of(endpoint)
+            }),
             (Some(_), _) => Route::WrongMethod("POST"),
             (None, Some(id)) if is_get => Route::Model(models::decode(id)),
             (None, Some(_)) => Route::WrongMethod("GET, HEAD"),
-            (None, None) if passes(path) => Route::Pass(None, path.to_owned()),
+            (None, None) if passes(path) => Route::Call(Call::pass(None, path)),
             (None, None) => native(method, path),
         },
     }
+}
+
+/// Where OpenAI's, Anthropic's and Gemini's clients ask for models.
+const MODELS: [&str; 3] = ["/v1/models", "/v1beta/models", "/v1alpha/models"];
+
+fn is_list_of_models(path: &str) -> bool {
+    MODELS.contains(&path.strip_suffix('/').unwrap_or(path))
+}
+
+/// The model in a path that asks for one.
+fn model_of(path: &str) -> Option<&str> {
+    let mut below = MODELS.iter().filter_map(|list| path.strip_prefix(list));
+    below.find_map(|rest| rest.strip_prefix('/'))
 }
 
 /// OpenAI's routes that are passed on: what they keep and do is the provider's affair
@@ -120,14 +138,19 @@ fn native(method: &Method, path: &str) -> Route {
     if let Some((endpoint, in_url)) = gemini_call(rest)
         && method == Method::POST
     {
-        return Route::CallAt(name.to_owned(), endpoint, Some(in_url));
+        return Route::Call(Call {
+            in_url: Some(in_url),
+            provider: Some(name.to_owned()),
+            ..Call::of(endpoint)
+        });
     }
     let known = KNOWN.iter().find(|(tail, _)| rest.ends_with(tail));
     match known {
-        Some((_, endpoint)) if method == Method::POST => {
-            Route::CallAt(name.to_owned(), *endpoint, None)
-        }
-        _ => Route::Pass(Some(name.to_owned()), rest.to_owned()),
+        Some((_, endpoint)) if method == Method::POST => Route::Call(Call {
+            provider: Some(name.to_owned()),
+            ..Call::of(*endpoint)
+        }),
+        _ => Route::Call(Call::pass(Some(name), rest)),
     }
 }
 
@@ -167,13 +190,20 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
 }
 
 /// The format in which a path's clients read errors.
-fn dialect(path: &str) -> Format {
+pub(super) fn dialect(path: &str) -> Format {
     if path.starts_with("/v1beta/") || path.starts_with("/v1alpha/") {
         Format::Gemini
     } else {
         Format::Chat
     }
 }
+
+/// What the root says.
+const ROOT: &str = concat!(
+    r#"{"name":"weir","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#"","api":"/v1"}"#
+);
 
 /// Answers one request; what becomes of its connection.
 pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
@@ -184,53 +214,12 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         route = Route::NoUpgrade;
     }
     client.dialect = match &route {
-        Route::Call(endpoint) | Route::CallInUrl(endpoint, _) | Route::CallAt(_, endpoint, _) => {
-            endpoint.dialect()
-        }
+        Route::Call(call) => call.endpoint.dialect(),
+        Route::Models | Route::Model(_) => models::shape(path, &head.headers),
         _ => dialect(path),
     };
     match route {
-        Route::Call(endpoint) => call(app, client, Call::of(endpoint)).await,
-        Route::CallInUrl(endpoint, in_url) => {
-            let in_url = Some(in_url);
-            call(
-                app,
-                client,
-                Call {
-                    in_url,
-                    ..Call::of(endpoint)
-                },
-            )
-            .await;
-        }
-        Route::CallAt(provider, endpoint, in_url) => {
-            let provider = Some(provider);
-            let of_endpoint = Call::of(endpoint);
-            call(
-                app,
-                client,
-                Call {
-                    provider,
-                    in_url,
-                    ..of_endpoint
-                },
-            )
-            .await;
-        }
-        Route::Pass(provider, path) => {
-            let pass = Some(pass(client, path));
-            let of_pass = Call::of(Endpoint::Pass);
-            call(
-                app,
-                client,
-                Call {
-                    provider,
-                    pass,
-                    ..of_pass
-                },
-            )
-            .await;
-        }
+        Route::Call(asked) => call(app, client, asked).await,
         Route::NoUpgrade => {
             // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
             let message = "this URL has no WebSocket: send a POST request";
@@ -239,15 +228,9 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         }
         Route::Models => models::list(app, client).await,
         Route::Model(id) => models::one(app, client, &id).await,
+        Route::Api(page) => api::answer(app, client, page).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
-        Route::Root => {
-            let body = concat!(
-                r#"{"name":"weir","version":""#,
-                env!("CARGO_PKG_VERSION"),
-                r#"","api":"/v1"}"#
-            );
-            whole(client, 200, Bytes::from_static(body.as_bytes())).await;
-        }
+        Route::Root => whole(client, 200, Bytes::from_static(ROOT.as_bytes())).await,
         Route::WrongMethod(allowed) => {
             let message = format!("this URL is for {allowed} requests");
             let body = reply::error(&message, Some("method_not_allowed"));
@@ -263,8 +246,10 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
 struct Call {
     endpoint: Endpoint,
     in_url: Option<InUrl>,
+    /// The one provider that may serve it.
     provider: Option<String>,
-    pass: Option<Pass>,
+    /// The path that is passed on as it is, below the provider's base.
+    pass: Option<String>,
 }
 
 impl Call {
@@ -274,6 +259,14 @@ impl Call {
             in_url: None,
             provider: None,
             pass: None,
+        }
+    }
+
+    fn pass(provider: Option<&str>, path: &str) -> Self {
+        Self {
+            provider: provider.map(str::to_owned),
+            pass: Some(path.to_owned()),
+            ..Self::of(Endpoint::Pass)
         }
     }
 }
@@ -299,10 +292,11 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
     let credential = Credential::of(headers);
     let (call_id, started_at_us) = (client.request_id, client.started_at_us);
     let endpoint = call.endpoint;
+    let pass = call.pass.map(|path| pass(client, path));
     let inbound = match Inbound::new(call_id, started_at_us, endpoint, call.in_url, headers) {
         Ok(inbound) => Inbound {
             provider: call.provider.map(Arc::from),
-            pass: call.pass,
+            pass,
             ..inbound
         },
         Err(why) => return client.refuse(&Refusal::DropParams(why)).await,
@@ -331,7 +325,7 @@ async fn unknown(client: &mut SessionClient<'_>) {
 }
 
 /// A whole JSON answer; a client that left meanwhile is no trouble.
-pub(super) async fn whole(client: &mut SessionClient<'_>, status: u16, body: Bytes) {
+pub async fn whole(client: &mut SessionClient<'_>, status: u16, body: Bytes) {
     let head = ReplyHead {
         status,
         content_type: JSON,
@@ -341,6 +335,6 @@ pub(super) async fn whole(client: &mut SessionClient<'_>, status: u16, body: Byt
 }
 
 /// A refusal of a request that is no call.
-pub(super) async fn refuse(client: &mut SessionClient<'_>, refusal: Refusal) {
+pub async fn refuse(client: &mut SessionClient<'_>, refusal: Refusal) {
     client.refuse(&refusal).await;
 }

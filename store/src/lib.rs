@@ -15,6 +15,7 @@ mod changes;
 mod entropy;
 mod error;
 mod files;
+mod hint;
 mod ledger;
 mod migrate;
 mod names;

@@ -5,17 +5,13 @@ use zeroize::Zeroizing;
 
 use crate::changes::{ChangeKind, note};
 use crate::entropy::new_id;
+use crate::hint::hint;
 use crate::names::check_name;
 use crate::sql::cached;
 use crate::{SealError, Sealer, Store, StoreError};
 
 /// The table's name, as it is authenticated with every sealed key.
 const TABLE: &str = "provider_keys";
-/// How many last characters of a key are kept readable.
-const HINT_CHARS: usize = 4;
-/// A key shorter than this, in characters, gets no hint: the hint would be too much of it.
-const HINT_MIN_KEY_CHARS: usize = 16;
-
 /// A provider key as it is listed: all but the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
@@ -29,7 +25,7 @@ pub struct KeyRecord {
     pub label: String,
     /// Its share among the keys of the same owner and provider.
     pub weight: u32,
-    /// Its last 4 characters; empty for a short key.
+    /// Its last 4 characters, or those of its public half, or the name of its account; empty for a short key.
     pub hint: String,
     /// When it was first set, in unix microseconds.
     pub created_at_us: i64,
@@ -39,7 +35,7 @@ pub struct KeyRecord {
 pub struct KeySecret(Zeroizing<String>);
 
 impl KeySecret {
-    /// The key as the provider wants it.
+    /// The key as it was set: as the provider wants it, or a JSON document of several parts.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -58,7 +54,8 @@ pub struct OpenKey {
 }
 
 impl Store {
-    /// Sets the key of a user for a provider; one with the same label is replaced.
+    /// Sets the key of a user for a provider; one with the same label is replaced. The key is a text as the provider wants
+    /// it, or a JSON document of several parts.
     pub fn set_provider_key(
         &self,
         user_id: &str,
@@ -228,12 +225,4 @@ fn open(key: KeyRecord, sealed: &str, sealer: &Sealer) -> Result<OpenKey, StoreE
         weight: key.weight,
         secret,
     })
-}
-
-fn hint(secret: &str) -> String {
-    let chars = secret.chars().count();
-    if chars < HINT_MIN_KEY_CHARS {
-        return String::new();
-    }
-    secret.chars().skip(chars - HINT_CHARS).collect()
 }

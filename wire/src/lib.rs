@@ -20,6 +20,8 @@
 //! - [`anthropic`]: what Anthropic's clients are told beside answers: errors, token counts
 //! - [`websocket`]: the messages of a WebSocket that is relayed as it is, and [`realtime`]: what they used
 //! - [`models_list`]: the answer of `/v1/models`
+//! - [`model_catalogue`]: lists of models, read from providers and written for clients
+//! - [`model_parameters`]: what a request to a model may hold, as a JSON Schema
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
@@ -47,7 +49,8 @@ mod json;
 mod lenient;
 pub mod loss;
 pub mod media_stream;
-pub mod models_list;
+pub mod model_catalogue;
+pub mod model_parameters;
 pub mod multipart;
 pub mod neutral;
 mod ollama;

@@ -208,9 +208,10 @@ fn keys_and_headers_are_checked_without_repeating_them() {
     assert_eq!(
         errors,
         [
-            "weir.yaml:5: `providers.p.keys`: is not the name of an environment variable; write the name, not the key",
+            "weir.yaml:5: `providers.p.keys.env`: is not the name of an environment variable; write the name, not the key",
             "weir.yaml:6: `providers.p.keys.key` is not a setting",
-            "weir.yaml:7: `providers.p.keys`: takes `{env: NAME}` or `{file: PATH}`, and a `weight`",
+            "weir.yaml:7: `providers.p.keys`: takes one of `{env: NAME}`, `{file: PATH}`, `{file_env: NAME}`, `{aws: {}}` and \
+             `{entra: {}}`, and a `weight`",
             "weir.yaml:9: `providers.p.keys`: `env:A` is given twice",
             "weir.yaml:10: `providers.p.keys.weight`: must be at least 1",
             "weir.yaml:12: `providers.p.headers.Authorization`: carries a key; give the key with `key_env` or `keys`, and its \

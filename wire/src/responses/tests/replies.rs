@@ -206,15 +206,20 @@ fn the_object_repeats_the_request() {
     assert_eq!(body["tools"][1], json!({"type": "web_search"}));
 }
 
-#[test]
-fn an_answer_of_another_format_becomes_items() {
-    let mut call_with_signature = ToolCall {
+/// A call of Gemini's, with the proof that must come back with it.
+fn signed_call() -> ToolCall {
+    ToolCall {
         id: "call_a".to_owned(),
         name: "f".to_owned(),
         input: String::new(),
         is_custom: false,
         signature: Some(Signature::new(Format::Gemini, "GS")),
-    };
+    }
+}
+
+#[test]
+fn an_answer_of_another_format_becomes_items() {
+    let mut call_with_signature = signed_call();
     let mut reply = reply_of(
         vec![
             Content::Thinking(Thinking {

@@ -1,0 +1,22 @@
+//! `GET /api/providers/{provider}/models`: the catalogue of one provider.
+
+use super::catalogue;
+use crate::door::app::App;
+use crate::door::client::SessionClient;
+use crate::door::{reply, route};
+
+/// Answers.
+pub async fn answer(app: &App, client: &mut SessionClient<'_>, provider: &str) {
+    let credential = client.credential();
+    let found = app.gateway.catalogue(credential.as_ref(), Some(provider));
+    match found.await {
+        Ok(Some(found)) => super::json(client, &catalogue::value(&found)).await,
+        Ok(None) => {
+            let name: String = provider.chars().take(100).collect();
+            let message = format!("no provider `{name}` is configured; see GET /api/catalogue");
+            let body = reply::error(&message, Some("provider_not_found"));
+            route::whole(client, 404, body).await;
+        }
+        Err(refusal) => route::refuse(client, refusal).await,
+    }
+}
