@@ -17,14 +17,19 @@ def get_weather(city: str) -> str:
     return f"8 degrees in {city}"
 
 
-@pytest.fixture(scope="module", params=["v1", "v1beta"])
-def client(request):
-    options = types.HttpOptions(base_url=ROOT_URL, api_version=request.param)
-    yield genai.Client(api_key=API_KEY, http_options=options)
+def client_of(version):
+    return genai.Client(api_key=API_KEY, http_options=types.HttpOptions(base_url=ROOT_URL, api_version=version))
+
+
+@pytest.fixture(scope="module")
+def client():
+    return client_of("v1beta")
 
 
 @every_format
-def test_generate(client, target):
+@pytest.mark.parametrize("version", ["v1", "v1beta"])
+def test_generate(version, target):
+    client = client_of(version)
     answer = client.models.generate_content(model=f"p-{target}/story-text", contents="Hello")
     assert answer.text == TEXT
     assert answer.candidates[0].finish_reason == types.FinishReason.STOP

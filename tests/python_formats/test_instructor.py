@@ -15,14 +15,16 @@ class Place(BaseModel):
     degrees: int
 
 
+OPENAI = openai.OpenAI(base_url=BASE_URL, api_key=API_KEY, max_retries=0)
+ANTHROPIC = anthropic.Anthropic(base_url=ROOT_URL, api_key=API_KEY, max_retries=0)
+
+
 def over_openai(mode):
-    client = openai.OpenAI(base_url=BASE_URL, api_key=API_KEY, max_retries=0)
-    return instructor.from_openai(client, mode=mode)
+    return instructor.from_openai(OPENAI, mode=mode)
 
 
 def over_anthropic():
-    client = anthropic.Anthropic(base_url=ROOT_URL, api_key=API_KEY, max_retries=0)
-    return instructor.from_anthropic(client, mode=instructor.Mode.ANTHROPIC_TOOLS)
+    return instructor.from_anthropic(ANTHROPIC, mode=instructor.Mode.ANTHROPIC_TOOLS)
 
 
 @forcing_format

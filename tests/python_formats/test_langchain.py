@@ -1,5 +1,6 @@
 """langchain-openai, by Chat Completions and by Responses."""
 
+import httpx
 import openai
 import pytest
 from conftest import API_KEY, BASE_URL, TEXT, every_format, forcing_format
@@ -8,6 +9,8 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
+# One for all, as each reads the certificates anew.
+HTTP = httpx.Client(timeout=30)
 by_api = pytest.mark.parametrize("responses", [False, True])
 
 
@@ -27,7 +30,7 @@ def get_weather(city: str) -> str:
 def chat(model, responses, **more):
     return ChatOpenAI(
         model=model, base_url=BASE_URL, api_key=API_KEY, max_retries=0, timeout=30, use_responses_api=responses,
-        stream_usage=True, **({"store": False} if responses else {}), **more,
+        stream_usage=True, http_client=HTTP, **({"store": False} if responses else {}), **more,
     )
 
 

@@ -66,4 +66,4 @@ def test_a_refusal_is_raised(prefix, target):
 def test_a_stream_that_breaks_off_raises(target):
     with pytest.raises(Exception) as raised:
         list(ask("openai", f"p-{target}/story-cut", stream=True))
-    assert isinstance(raised.value, (litellm.APIError, litellm.APIConnectionError, litellm.MidStreamFallbackError))
+    assert type(raised.value).__module__.startswith("litellm."), raised.value

@@ -44,13 +44,13 @@ def test_a_prompt_not_streamed(home, target):
     assert llm(home, "-m", f"{target}-text", "--no-stream", "-s", "Be brief.", "Hello").strip() == TEXT
 
 
-@two_formats
-def test_a_function(home, target):
+def test_a_function(home):
+    target = "anthropic"
     function = "def get_weather(city: str) -> str:\n    return '8 degrees in ' + city\n"
     assert llm(home, "-m", f"{target}-tool", "--functions", function, "The weather?").strip() == TEXT
 
 
-@two_formats
-def test_a_schema(home, target):
+def test_a_schema(home):
+    target = "gemini"
     said = llm(home, "-m", f"{target}-json", "--schema", "city, degrees int", "Where?")
     assert json.loads(said) == {"city": "Grüße", "degrees": 7}

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use crate::format::Format;
-use crate::neutral::{Class, ContentKind, Param, Request};
+use crate::neutral::{Class, ContentKind, Param, Request, ToolChoice};
 
 /// What may be left out of a request that a target cannot take whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +109,19 @@ impl Losses {
         self.lose(what, why, Class::Meaning)
     }
 
+    /// Calls at once cannot be forbidden. Where one tool must be called, as clients do who want structured output, that is
+    /// no more than a hint: which tool is called is certain, and of its calls the first is taken.
+    ///
+    /// # Errors
+    /// Unless one tool is named, or the policy is to drop everything.
+    pub fn parallel_calls(&mut self, request: &Request, why: &'static str) -> Result<(), Loss> {
+        let class = match request.tool_choice {
+            Some(ToolChoice::Named(_)) => Class::Hint,
+            _ => Class::Meaning,
+        };
+        self.lose(Param::ParallelToolCalls.as_str(), why, class)
+    }
+
     /// Something without which nothing is left to ask, so that no policy can drop it.
     pub fn refusal(&self, what: &str, why: &'static str) -> Loss {
         Loss {
@@ -198,5 +211,22 @@ mod tests {
         assert_eq!(dropped(&request, DropParams::Hints), Err("n".to_owned()));
         let all = dropped(&request, DropParams::All).unwrap();
         assert_eq!(all, names(&["n", "seed", "novelty"]));
+    }
+
+    #[test]
+    fn that_calls_come_one_at_a_time_is_a_hint_where_one_tool_is_named() {
+        let lost = |choice| {
+            let request = Request {
+                tool_choice: choice,
+                ..Request::default()
+            };
+            let mut losses = Losses::new(DropParams::Hints, "p", Format::Gemini);
+            let refused = losses.parallel_calls(&request, "why").is_err();
+            (refused, losses.into_dropped())
+        };
+        let dropped = vec!["parallel_tool_calls".to_owned()];
+        assert_eq!(lost(Some(ToolChoice::Named("t".into()))), (false, dropped));
+        assert_eq!(lost(Some(ToolChoice::Required)), (true, Vec::new()));
+        assert_eq!(lost(None), (true, Vec::new()));
     }
 }

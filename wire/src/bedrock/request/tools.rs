@@ -63,10 +63,7 @@ pub(super) fn write_tools<'a>(
         return Ok(has_tool_blocks.then(no_tool));
     }
     if request.param(Param::ParallelToolCalls) == Some(&Value::Bool(false)) {
-        losses.meaning(
-            Param::ParallelToolCalls.as_str(),
-            "that format cannot forbid parallel calls",
-        )?;
+        losses.parallel_calls(request, "that format cannot forbid parallel calls")?;
     }
     Ok(Some(ToolConfig {
         tools,

@@ -38,7 +38,7 @@ pub(super) fn write(request: &Request, body: &mut Fields, losses: &mut Losses) -
     let parallel = request.param(Param::ParallelToolCalls);
     if parallel == Some(&Value::Bool(false)) && body.contains_key("tools") {
         const WHY: &str = "its models call as many tools at once as they like";
-        losses.meaning("parallel_tool_calls", WHY)?;
+        losses.parallel_calls(request, WHY)?;
     }
     Ok(())
 }

@@ -110,10 +110,7 @@ fn stored_prompt<'a>(request: &'a Request, losses: &mut Losses) -> Result<Option
 fn refuse_unspeakable(request: &Request, losses: &mut Losses) -> Result<(), Loss> {
     let has_tools = !request.tools.is_empty();
     if has_tools && request.param(Param::ParallelToolCalls) == Some(&Value::Bool(false)) {
-        losses.meaning(
-            "parallel_tool_calls",
-            "that format cannot forbid several calls at once",
-        )?;
+        losses.parallel_calls(request, "that format cannot forbid several calls at once")?;
     }
     let tier = request.param(Param::ServiceTier).and_then(Value::as_str);
     if tier.is_some_and(|tier| !matches!(tier, "auto" | "default")) {

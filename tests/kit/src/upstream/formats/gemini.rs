@@ -70,10 +70,13 @@ impl Dialect for Gemini {
             text(request, &format!("{config}/mode")) == "ANY"
                 && (allowed.is_empty() || text(tool, "/name") == allowed)
         });
-        let schema = |tool: &Value| {
-            let plain = tool.get("parametersJsonSchema");
-            plain.or_else(|| tool.get("parameters")).map(lower)
-        };
+        // Google reads names in either case, and its own SDK writes this one so.
+        let names = [
+            "parametersJsonSchema",
+            "parameters_json_schema",
+            "parameters",
+        ];
+        let schema = |tool: &Value| names.iter().find_map(|name| tool.get(name)).map(lower);
         let answered = |content| {
             list(content, "/parts")
                 .iter()
