@@ -22,6 +22,9 @@ pub fn of(finding: &Finding) -> &'static str {
         Verdict::Passed => {
             "tests/beyond_chat.rs::whatever_is_passed_on_keeps_its_method_its_body_and_its_answer"
         }
+        Verdict::Refused(..) if finding.operation.path == "/v1/realtime" => {
+            "tests/realtime.rs::what_cannot_become_a_session_is_told_before_a_provider_is_asked"
+        }
         Verdict::Refused(404, _) => {
             "tests/beyond_chat.rs::routes_that_would_reach_beyond_what_is_passed_are_not_found"
         }
@@ -44,6 +47,7 @@ fn of_supported(path: &str) -> &'static str {
     match path {
         "/v1/chat/completions" => "tests/fidelity.rs::only_the_model_of_a_request_changes",
         "/v1/responses" | "/v1/messages" => MATRIX,
+        "/v1/realtime" => "tests/realtime.rs::a_session_is_relayed_and_metered_by_its_events",
         _ if path.contains(":generateContent") || path.contains(":streamGenerateContent") => MATRIX,
         "/v1/completions" => "tests/metering.rs::embeddings_and_completions_are_metered_like_chats",
         "/v1/embeddings" => "tests/python/test_answers.py::test_embeddings",
