@@ -80,7 +80,7 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
             (Some(_), _) => Route::WrongMethod("POST"),
             (None, Some(id)) if is_get => Route::Model(models::decode(id)),
             (None, Some(_)) => Route::WrongMethod("GET, HEAD"),
-            (None, None) if passes(path) => Route::Call(Call::pass(None, path)),
+            (None, None) if passes(path) => pass_on(method, None, path),
             (None, None) => native(method, path),
         },
     }
@@ -121,8 +121,52 @@ fn passes(path: &str) -> bool {
     })
 }
 
-/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on. Only plain paths are: a segment of
-/// dots could leave the provider's base.
+/// Methods that are passed on. `TRACE` is not: it is answered with the request's own head, the provider's key in it.
+const PASSED_METHODS: [Method; 6] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
+/// A path that is passed on as it is, if it is a plain one.
+fn pass_on(method: &Method, provider: Option<&str>, path: &str) -> Route {
+    if !is_plain(path) {
+        Route::Unknown
+    } else if PASSED_METHODS.contains(method) {
+        Route::Call(Call::pass(provider, path))
+    } else {
+        Route::WrongMethod("GET, HEAD, POST, PUT, PATCH, DELETE")
+    }
+}
+
+/// Whether a path stays where it seems to lead. A segment of dots could leave the provider's base, however often it is
+/// encoded, behind whichever slash, and with parameters behind it.
+fn is_plain(path: &str) -> bool {
+    let steps = |path: &str| {
+        let mut segments = path.split(['/', '\\']);
+        segments.any(|it| matches!(it.split(';').next(), Some("." | "..")))
+    };
+    let mut path = path.to_owned();
+    for _ in 0..DECODINGS_MAX {
+        if steps(&path) {
+            return false;
+        }
+        let decoded = models::decode(&path);
+        if decoded == path {
+            return true;
+        }
+        path = decoded;
+    }
+    false
+}
+
+/// How often a path may be encoded.
+const DECODINGS_MAX: usize = 3;
+
+/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on.
 fn native(method: &Method, path: &str) -> Route {
     let named = path.strip_prefix("/providers/");
     let Some((name, _)) = named.and_then(|rest| rest.split_once('/')) else {
@@ -131,8 +175,7 @@ fn native(method: &Method, path: &str) -> Route {
     let rest = path
         .get("/providers/".len() + name.len()..)
         .unwrap_or_default();
-    let decoded = models::decode(rest);
-    if name.is_empty() || decoded.split('/').any(|it| it == "." || it == "..") {
+    if name.is_empty() || !is_plain(rest) {
         return Route::Unknown;
     }
     if let Some((endpoint, in_url)) = gemini_call(rest)
@@ -150,7 +193,7 @@ fn native(method: &Method, path: &str) -> Route {
             provider: Some(name.to_owned()),
             ..Call::of(*endpoint)
         }),
-        _ => Route::Call(Call::pass(Some(name), rest)),
+        _ => pass_on(method, Some(name), rest),
     }
 }
 
@@ -239,7 +282,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
         }
         Route::Unknown => unknown(client).await,
     }
-    client.after()
+    client.after().await
 }
 
 /// What a route says of a call.
@@ -337,4 +380,43 @@ pub async fn whole(client: &mut SessionClient<'_>, status: u16, body: Bytes) {
 /// A refusal of a request that is no call.
 pub async fn refuse(client: &mut SessionClient<'_>, refusal: Refusal) {
     client.refuse(&refusal).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_could_lead_elsewhere_is_not_plain() {
+        for path in [
+            "/v1/files/../models",
+            "/v1/files/%2e%2e/models",
+            "/v1/files/%252e%252e%252fmodels",
+            "/v1/files/..%5cmodels",
+            "/v1/files/.\\x",
+            "/v1/files/..;x=1/models",
+            "/v1/files/%25252525252e",
+        ] {
+            assert!(!is_plain(path), "{path}");
+        }
+        for path in [
+            "/v1/files/a..b",
+            "/v1/files/a%2Fb",
+            "/v1/files/50%",
+            "/v1/x/...",
+            "/",
+        ] {
+            assert!(is_plain(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_plain_paths_and_harmless_methods_are_passed_on() {
+        let is_passed = |method, path| matches!(pass_on(method, None, path), Route::Call(_));
+        assert!(is_passed(&Method::DELETE, "/v1/files/file-1"));
+        assert!(!is_passed(&Method::GET, "/v1/files/../models"));
+        for method in [Method::TRACE, Method::CONNECT, Method::OPTIONS] {
+            assert!(!is_passed(&method, "/v1/files/file-1"));
+        }
+    }
 }
