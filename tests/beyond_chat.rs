@@ -375,3 +375,162 @@ fn a_model_is_deleted_where_its_name_says() {
         assert_eq!(line, ("DELETE", "/v1/models/ft:m:o::1"), "{path}");
     }
 }
+
+#[test]
+fn a_large_form_cannot_name_another_model_behind_its_file() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let bound = gateway.create_token("admin", &["--models", "up/whisper-1"]);
+    let mut body = form("up/whisper-1", 3_000_000, true);
+    body.truncate(body.len() - b"--bnd--\r\n".len());
+    body.extend_from_slice(
+        b"--bnd\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nother\r\n--bnd--\r\n",
+    );
+    let client = gateway.client_with(&bound.secret);
+    let reply = client.post_bytes("/v1/audio/transcriptions", FORM, &body);
+    reply.assert_status(400);
+    // What had begun to be sent was cut short of its length.
+    assert!(upstream.requests().is_empty());
+    let calls = gateway.wait_for_calls(1);
+    assert_eq!(
+        (&calls[0]["status"], &calls[0]["end"]),
+        (&json!(400), &json!("failed"))
+    );
+}
+
+#[test]
+fn a_form_that_has_passed_by_is_told_its_failure_at_once_and_blames_nobody_else() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", EVERYTHING)
+        .set("retry", "cooldown_after_failures: 2")
+        .start();
+    let client = gateway.client();
+    upstream.next(Reply::error(500, "server_error", "the engine is out"));
+    let body = form("up/whisper-1", 3_000_000, true);
+    let reply = client.post_bytes("/v1/audio/transcriptions", FORM, &body);
+    assert!(
+        reply
+            .assert_status(500)
+            .text()
+            .contains("the engine is out")
+    );
+    let calls = gateway.wait_for_calls(1);
+    assert_eq!(calls[0]["attempts"], 1);
+}
+
+#[test]
+fn nothing_is_put_between_bytes_that_are_passed_on() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("stream", "early_commit_after_ms: 50ms")
+        .set("stream", "keepalive_ms: 50ms")
+        .start();
+    let ask = json!({"model": "m", "stream": true});
+    upstream.next(
+        Reply::new(200, "{\"done\":true}\n")
+            .header("content-type", "application/x-ndjson")
+            .after(std::time::Duration::from_millis(400)),
+    );
+    let reply = gateway.client().post("/providers/up/api/show", &ask);
+    reply.assert_status(200);
+    assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(reply.text(), "{\"done\":true}\n");
+}
+
+#[test]
+fn an_object_that_tells_of_an_error_and_of_usage_is_passed_on_and_not_billed() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let run = json!({"id": "run_1", "error": {"code": "server_error", "message": "it failed"},
+        "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}});
+    upstream.next(Reply::json(200, &run));
+    let reply = gateway.client().get("/v1/threads/t/runs/run_1");
+    assert_eq!(reply.assert_status(200).json(), run);
+    let calls = gateway.wait_for_calls(1);
+    assert_eq!(items(&calls[0]), []);
+}
+
+#[test]
+fn a_key_that_a_passed_on_route_refuses_still_serves_everything_else() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    upstream.next(Reply::error(
+        403,
+        "forbidden",
+        "your organization does not allow this",
+    ));
+    client
+        .get("/providers/up/v1/organization/costs")
+        .assert_error(502, "provider_key_rejected");
+    assert!(gateway.metrics().contains("weir_set_aside 0"));
+}
+
+#[test]
+fn a_head_is_passed_on_and_answered_at_once() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    upstream.next(
+        Reply::new(200, "")
+            .header("content-type", "application/octet-stream")
+            .claiming_length(100),
+    );
+    let client = gateway.client();
+    let mut conn = client.connect();
+    conn.send(&client.head("HEAD", "/v1/files/file-1/content", &[], None));
+    conn.response().assert_status(200);
+    assert_eq!(upstream.last_request().method, "HEAD");
+}
+
+#[test]
+fn only_administrators_reach_the_own_routes_of_a_provider_without_keys() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .file(
+            "conf.d/engine.yaml",
+            &format!(
+                "providers:\n  engine: {{base_url: '{}', auth: none, models: ['*']}}\n",
+                upstream.base_url()
+            ),
+        )
+        .start();
+    gateway.add_user("ann");
+    let ann = gateway.create_token("ann", &[]);
+    let client = gateway.client_with(&ann.secret);
+    client
+        .post("/providers/engine/api/delete", &json!({"model": "shared"}))
+        .assert_error(403, "admin_only");
+    assert!(upstream.requests().is_empty());
+    upstream.next(Reply::json(200, &json!({})));
+    gateway
+        .client()
+        .post("/providers/engine/api/delete", &json!({"model": "shared"}))
+        .assert_status(200);
+}
+
+#[test]
+fn a_models_name_in_the_path_is_no_way_around_a_tokens_list() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let bound = gateway.create_token("admin", &["--models", "up/gpt-4o"]);
+    let client = gateway.client_with(&bound.secret);
+    let ask = json!({"model": "gpt-4o", "contents": []});
+    for path in [
+        "/providers/up/v1beta/models/other%3AgenerateContent",
+        "/providers/up/openai/deployments/other/anything",
+        "/providers/up/model/other/converse",
+    ] {
+        client.post(path, &ask).assert_error(404, "model_not_found");
+    }
+    assert!(upstream.requests().is_empty());
+    let whole = gateway.create_token("admin", &["--models", "up/*"]);
+    upstream.next(Reply::json(200, &json!({})));
+    gateway
+        .client_with(&whole.secret)
+        .post("/providers/up/model/other/converse", &ask)
+        .assert_status(200);
+}

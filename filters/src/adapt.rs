@@ -75,7 +75,7 @@ impl Adapter {
         };
         let is_native = match endpoint {
             Endpoint::Embeddings => api == EmbeddingsWire::Openai,
-            Endpoint::GeminiBatchEmbed => api == EmbeddingsWire::Gemini,
+            // Gemini's name the model again in each request, where it must be the provider's own as well.
             _ => false,
         };
         (!is_native).then_some(Self::Embeddings(api))

@@ -18,6 +18,12 @@ pub enum AllowError {
         "no model was named, and no default is configured: name one in `model`, or set `default_model`"
     )]
     NoModel,
+    /// A token of some models asks for what names none.
+    #[error(
+        "this token is for some models only, and the request does not say which it uses: use a token without such a \
+         list, or one that allows all of the provider's models (`<provider>/*`)"
+    )]
+    Unnamed,
     /// The model is unknown, or not this token's: callers are not told which.
     #[error("the model `{model}` does not exist or is not available to you{}", nearest_text(.nearest))]
     NotFound {
@@ -82,6 +88,13 @@ pub fn permits(patterns: &[String], model: &str) -> bool {
             })
 }
 
+/// Whether an allow-list lets every model of a provider through.
+pub(crate) fn permits_all_of(patterns: &[String], provider: &str) -> bool {
+    let all = format!("{provider}/");
+    let prefixes = patterns.iter().filter_map(|it| it.strip_suffix('*'));
+    patterns.is_empty() || prefixes.into_iter().any(|prefix| all.starts_with(prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +105,12 @@ mod tests {
         assert!(permits(&[], "anything"));
         assert!(permits(&list, "openai/gpt-4o") && permits(&list, "fast"));
         assert!(!permits(&list, "faster") && !permits(&list, "groq/llama"));
+    }
+
+    #[test]
+    fn all_of_a_provider_is_more_than_many_of_its_models() {
+        let all_of = |pattern: &str| permits_all_of(&[pattern.to_owned()], "up");
+        assert!(permits_all_of(&[], "up") && all_of("*") && all_of("up/*") && all_of("u*"));
+        assert!(!all_of("up/gpt-*") && !all_of("up/") && !all_of("upper/*"));
     }
 }

@@ -179,6 +179,8 @@ pub(crate) fn judge(
     let is_key_fault = match answer.status {
         401 => true,
         402 | 403 => errors::parse_error(&answer.body).is_some_and(|error| names_the_key(&error)),
+        // Google's word for a key that is wrong or has expired comes with a status that usually means the request.
+        400 => names_googles_key(&answer.body),
         _ => false,
     };
     let provider = Arc::clone(&target.upstream.name);
@@ -230,10 +232,16 @@ pub(crate) fn rejects_the_key(error: &UpstreamError) -> bool {
     })
 }
 
+/// Whether a 400 is Google's about the key (https://cloud.google.com/apis/design/errors, `ErrorInfo.reason`).
+fn names_googles_key(body: &[u8]) -> bool {
+    const REASON: &[u8] = b"\"API_KEY_INVALID\"";
+    body.windows(REASON.len()).any(|it| it == REASON)
+}
+
 /// Whether a 402 or 403 speaks of the key or its account rather than of the request. Providers differ in codes, so their
 /// words are looked at too.
 fn names_the_key(error: &UpstreamError) -> bool {
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 13] = [
         "api key",
         "api_key",
         "apikey",
@@ -245,6 +253,9 @@ fn names_the_key(error: &UpstreamError) -> bool {
         "organization",
         "payment",
         "subscription",
+        // Amazon's, of an access key that is unknown, has ended or does not fit.
+        "security token",
+        "request signature",
     ];
     let texts = [
         Some(error.message.as_str()),
@@ -271,9 +282,22 @@ mod tests {
             "Your account is not active, check your billing"
         )));
         assert!(names_the_key(&error("Insufficient credits")));
+        assert!(names_the_key(&error(
+            "The security token included in the request is expired"
+        )));
         assert!(!names_the_key(&error(
             "Your input was flagged by moderation"
         )));
+    }
+
+    #[test]
+    fn googles_word_for_a_bad_key_is_told_from_other_bad_requests() {
+        assert!(names_googles_key(
+            br#"{"error":{"code":400,"details":[{"reason": "API_KEY_INVALID"}]}}"#
+        ));
+        assert!(!names_googles_key(
+            br#"{"error":{"code":400,"message":"no contents"}}"#
+        ));
     }
 
     #[test]

@@ -110,6 +110,21 @@ impl Endpoint {
         matches!(self, Self::CountTokens | Self::GeminiCountTokens)
     }
 
+    /// Whether it costs nothing where nobody says otherwise.
+    pub fn is_free(self) -> bool {
+        self.counts() || matches!(self, Self::Pass | Self::Moderations)
+    }
+
+    /// Whether its answer may be a stream of events. Where it cannot be, nothing may be put between the provider's bytes,
+    /// whatever `stream` says in the body.
+    pub fn has_events(self) -> bool {
+        let is_media = matches!(
+            self,
+            Self::ImageGenerations | Self::ImageEdits | Self::Transcriptions
+        );
+        is_media || self.conversation().is_some()
+    }
+
     /// The format in which this operation's clients read errors and signs of life.
     pub fn dialect(self) -> Format {
         match self {

@@ -89,7 +89,8 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) -> Op
         dialect: ask.inbound.endpoint.dialect(),
     };
     let total = Duration::from_millis(total_ms(&planned.plan));
-    let early_head = ask.head.stream.then(|| ReplyHead {
+    let is_streamed = ask.head.stream && ask.inbound.endpoint.has_events();
+    let early_head = is_streamed.then(|| ReplyHead {
         status: 200,
         content_type: EVENT_STREAM,
         headers: answer::rate_headers(ask.admitted.lease()),
@@ -151,7 +152,7 @@ impl<S: Sink> Run<'_, S> {
             };
             let is_last = round >= retry.attempts_per_target.max(1)
                 || self.tally.attempts() >= retry.max_attempts;
-            if is_last || !failure.may_repeat {
+            if is_last || !failure.may_repeat || self.is_spent() {
                 return Err(Stop::Failed(failure));
             }
             let Some(pause) = self.pause_before_round(&retry, &failure, round) else {
@@ -159,6 +160,12 @@ impl<S: Sink> Run<'_, S> {
             };
             self.delivery.wait(tokio::time::sleep(pause)).await?;
         }
+    }
+
+    /// Whether the request has passed by on its way to a provider, so that nobody else can be sent it.
+    fn is_spent(&self) -> bool {
+        let upload = self.held.planned.allowed.ask.upload.as_ref();
+        upload.is_some_and(Upload::is_spent)
     }
 
     /// The pause before another round: jittered and growing, or what the provider asked for. `None` where the provider
@@ -188,7 +195,8 @@ impl<S: Sink> Run<'_, S> {
                     continue;
                 }
                 let tried = self.keys(target, retry, insist).await;
-                if let (Some(pass), Ok(None) | Err(Stop::Interrupted(_))) = (&pass, &tried) {
+                if let (Some(pass), Ok(None) | Err(_)) = (&pass, &tried) {
+                    // Where something was learned, the switch has been told, and this changes nothing.
                     target.switch.give_up(pass, self.gateway.clock.now_us());
                 }
                 match tried {
@@ -197,7 +205,7 @@ impl<S: Sink> Run<'_, S> {
                     Err(Stop::Failed(failure)) => last = Some(worse(last, failure)),
                     Err(other) => return Err(other),
                 }
-                if self.tally.attempts() >= retry.max_attempts {
+                if self.tally.attempts() >= retry.max_attempts || self.is_spent() {
                     break;
                 }
             }
@@ -238,13 +246,13 @@ impl<S: Sink> Run<'_, S> {
                 }
             };
             self.note(target, key, &failure, retry);
-            if let (Some(pass), Next::Target) = (&pass, failure.next) {
-                // The target failed, which says nothing about the key.
+            if let Some(pass) = &pass {
+                // A target that failed says nothing about the key; where it does, the switch has been told.
                 key.switch.give_up(pass, self.gateway.clock.now_us());
             }
             let next = failure.next;
             last = Some(worse(last, failure));
-            if next == Next::Target {
+            if next == Next::Target || self.is_spent() {
                 break;
             }
         }
@@ -272,10 +280,28 @@ impl<S: Sink> Run<'_, S> {
 
     /// Sets aside what failed, and counts it.
     fn note(&self, target: &Target, key: &UpstreamKey, failure: &Failure, retry: &Retry) {
-        if matches!(failure.fault, Fault::Unfit { .. }) {
-            // Nothing was sent: neither the target nor the key is to blame.
+        if failure.fault.is_of_request() {
+            // Neither the target nor the key is to blame.
             return;
         }
+        if self.held.planned.allowed.ask.inbound.pass.is_none() {
+            self.set_aside(target, key, failure, retry);
+        }
+        let provider = &target.upstream.name;
+        self.gateway.metrics.tried(Tried {
+            provider,
+            failed: true,
+        });
+        tracing::info!(
+            call = %self.held.planned.allowed.ask.inbound.call_id,
+            provider = %provider, model = %target.model, key = %key.id,
+            attempt = self.tally.attempts(), reason = failure.fault.reason(), "attempt failed"
+        );
+    }
+
+    /// Lets what failed rest. A request that is passed on is no reason: a key that may not do what only its provider knows
+    /// can be good for everything else.
+    fn set_aside(&self, target: &Target, key: &UpstreamKey, failure: &Failure, retry: &Retry) {
         let now_us = self.gateway.clock.now_us();
         let longest = Duration::from_millis(retry.retry_after_max_ms);
         let rest = failure.retry_after.unwrap_or(REST_DEFAULT).min(longest);
@@ -291,16 +317,6 @@ impl<S: Sink> Run<'_, S> {
             // It refused the key, and so it is there.
             target.switch.succeed();
         }
-        let provider = &target.upstream.name;
-        self.gateway.metrics.tried(Tried {
-            provider,
-            failed: true,
-        });
-        tracing::info!(
-            call = %self.held.planned.allowed.ask.inbound.call_id,
-            provider = %provider, model = %target.model, key = %key.id,
-            attempt = self.tally.attempts(), reason = failure.fault.reason(), "attempt failed"
-        );
     }
 
     /// Nobody answered: the last provider's own answer where there is one, else an error of ours.
@@ -348,15 +364,20 @@ impl<S: Sink> Run<'_, S> {
     }
 }
 
-/// Of two failures the one to be told: a provider's own answer says more than a refused key. Trying again may help if it
-/// may help with either, and then after the shorter wait.
+/// Of two failures the one to be told: a provider's own answer says more than a refused key, and any failure of a provider
+/// more than that another could not be asked. Trying again may help if it may help with either, and then after the shorter
+/// wait.
 fn worse(before: Option<Box<Failure>>, now: Box<Failure>) -> Box<Failure> {
     let Some(before) = before else {
         return now;
     };
     let may_repeat = before.may_repeat || now.may_repeat;
     let retry_after = before.retry_after.min(now.retry_after);
-    let keeps_before = before.answer.is_some() && now.answer.is_none();
+    let keeps_before = match (before.fault.is_of_request(), now.fault.is_of_request()) {
+        (false, true) => true,
+        (true, false) => false,
+        _ => before.answer.is_some() && now.answer.is_none(),
+    };
     let mut told = if keeps_before { before } else { now };
     told.may_repeat = may_repeat;
     told.retry_after = retry_after;
@@ -407,4 +428,49 @@ fn no_target(targets: &[Target]) -> Failure {
 /// The moment until which an attempt may wait for its first byte.
 pub(crate) fn first_byte_limit(target: &Target) -> Duration {
     Duration::from_millis(target.upstream.provider().timeouts.first_byte_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_failed_with_is_told_before_what_another_could_not_be_asked() {
+        let provider = || Arc::from("p");
+        let failure = |fault, may_repeat| {
+            Box::new(Failure {
+                fault,
+                answer: None,
+                next: Next::Target,
+                retry_after: None,
+                may_repeat,
+            })
+        };
+        let broken = || {
+            let reason = "it broke";
+            failure(
+                Fault::Broken {
+                    provider: provider(),
+                    reason,
+                },
+                true,
+            )
+        };
+        let unfit = || {
+            let reason = "`seed` is lost".to_owned();
+            failure(
+                Fault::Unfit {
+                    provider: provider(),
+                    reason,
+                },
+                false,
+            )
+        };
+        for (first, second) in [(broken(), unfit()), (unfit(), broken())] {
+            let told = worse(Some(first), second);
+            assert_eq!(told.fault.told().status, 502);
+            assert!(told.may_repeat);
+        }
+        assert_eq!(worse(Some(unfit()), unfit()).fault.told().status, 400);
+    }
 }

@@ -132,6 +132,7 @@ impl<S: Sink> Run<'_, S> {
         }
         answer::push_served(target, self.tally.attempts(), &mut headers);
         answer::push_dropped(&attempt.outbound.dropped, &mut headers);
+        let is_stream = is_stream && attempt.outbound.reads_events();
         let own_type = content_type.filter(|_| !attempt.outbound.way.is_translated());
         let head = ReplyHead {
             status,
@@ -142,7 +143,7 @@ impl<S: Sink> Run<'_, S> {
             },
             headers,
         };
-        if is_stream && attempt.outbound.reads_events() {
+        if is_stream {
             self.stream(attempt, link, head).await
         } else if self.is_raw(&head) {
             self.raw(attempt, link, head).await

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use thiserror::Error;
+use weir_wire::multipart::FormError;
 
 use crate::told::{Side, Told};
 
@@ -62,6 +63,12 @@ pub enum Fault {
         /// What is lost, and what to do.
         reason: String,
     },
+    /// The form turned out, on its way, to be none whose meaning is beyond dispute.
+    #[error("{why}")]
+    Form {
+        /// What is wrong with it.
+        why: FormError,
+    },
     /// The call's total time is over.
     #[error("the call took longer than the total timeout of {total_ms} ms")]
     TimeUp {
@@ -105,7 +112,13 @@ impl Fault {
             Self::TimeUp { .. } => "the call's total time is over",
             Self::Status { .. } => "it answered with an error status",
             Self::Unfit { .. } => "the request cannot be said in its format",
+            Self::Form { .. } => "the form is not what it seemed to be",
         }
+    }
+
+    /// Whether the request itself is to blame, and nobody it was to be sent to.
+    pub fn is_of_request(&self) -> bool {
+        matches!(self, Self::Unfit { .. } | Self::Form { .. })
     }
 
     /// The answer where no provider's own answer can be relayed.
@@ -130,6 +143,7 @@ impl Fault {
                 Side::Caller,
                 self,
             ),
+            Self::Form { .. } => Told::new(400, "invalid_request_error", "", Side::Caller, self),
             Self::KeyRejected { .. } => {
                 Told::new(502, KIND, "provider_key_rejected", Side::Provider, self)
             }

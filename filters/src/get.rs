@@ -140,7 +140,7 @@ async fn send(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Link, Lin
         accept: &JSON,
         auth: &auth,
         forwarded: &[],
-        own: &get.upstream.headers,
+        own: get.upstream.headers(get.key),
         format: get.format,
         is_native: true,
     };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
 use pingora::http::ResponseHeader;
@@ -71,6 +72,8 @@ pub(crate) struct NetworkLink {
     drained: bool,
     /// The request did not leave whole; an early answer may explain why.
     send_failed: bool,
+    /// The answer has no body, whatever length it tells: that of a `HEAD` which Pingora does not know of.
+    is_bodiless: bool,
 }
 
 impl Connectors {
@@ -114,6 +117,7 @@ impl Connectors {
         fresh: bool,
     ) -> Result<NetworkLink, LinkError> {
         let (mut stream, reused) = self.plain_stream(address, fresh).await?;
+        let is_bodiless = *head.method == Method::HEAD;
         let mut wire = Vec::with_capacity(HEAD_BYTES + body.len().min(ONE_WRITE_BYTES));
         head.to_bytes(body.len() as u64, &mut wire);
         let sending = async {
@@ -136,6 +140,7 @@ impl Connectors {
             answered: false,
             drained: false,
             send_failed: !matches!(sent, Ok(Ok(()))),
+            is_bodiless,
         })
     }
 
@@ -186,6 +191,7 @@ impl Connectors {
             answered: false,
             drained: false,
             send_failed: sent.is_err(),
+            is_bodiless: false,
         })
     }
 
@@ -278,7 +284,7 @@ impl Link {
     pub(crate) async fn read_body(&mut self) -> Result<Option<Bytes>, LinkError> {
         match self {
             Self::Network(link) => {
-                let Some(session) = link.session.as_mut() else {
+                let Some(session) = link.session.as_mut().filter(|_| !link.is_bodiless) else {
                     return Ok(None);
                 };
                 let read = session.read_response_body().await;

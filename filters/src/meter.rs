@@ -48,11 +48,25 @@ pub(crate) fn told(ask: &Ask, body: &[u8]) -> Told {
             usage: rerank::inspect(body),
             ..of_json(body)
         },
+        Endpoint::Pass => of_passed(ask, body),
         _ => Told {
-            is_free: endpoint.counts()
-                || matches!(endpoint, Endpoint::Pass | Endpoint::Moderations),
+            is_free: endpoint.is_free(),
             ..of_json(body)
         },
+    }
+}
+
+/// An answer that is passed on: an object may tell of an error and of usage that are its past, such as a job's or a run's,
+/// so neither is taken for this request's where it only looks.
+fn of_passed(ask: &Ask, body: &[u8]) -> Told {
+    let told = of_json(body);
+    let method = ask.inbound.pass.as_ref().map(|pass| &pass.method);
+    let is_look = method.is_some_and(http::Method::is_safe);
+    Told {
+        usage: told.usage.filter(|_| !is_look),
+        is_free: true,
+        error: None,
+        ..told
     }
 }
 

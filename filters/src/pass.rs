@@ -54,18 +54,19 @@ pub(crate) async fn read<C: Client>(
     })
 }
 
-/// Checks the model against the token's allow-list. A token with such a list may pass on only what names a model, as
-/// nobody here knows which models another request would use.
+/// Checks the model against the token's allow-list. A token with such a list may pass on only what names its model where
+/// OpenAI's routes have it, as nobody here knows which models another request would use: a provider's own routes may name
+/// one in their path, whatever the body says. Where the list lets all of a provider's models through, so is everything.
 pub(crate) fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
     let model: Arc<str> = Arc::from(ask.head.model.as_deref().unwrap_or_default());
     let patterns = &ask.admitted.caller.known.token.models;
-    let provider = ask.inbound.provider.as_deref().unwrap_or_default();
-    let whole = format!("{provider}/{model}");
-    let is_named = !model.is_empty();
-    let is_allowed =
-        is_named && (allow::permits(patterns, &model) || allow::permits(patterns, &whole));
-    if !patterns.is_empty() && !is_allowed {
-        return Err(allow::not_found(routes, &ask, &model));
+    let is_allowed = match &ask.inbound.provider {
+        Some(provider) => allow::permits_all_of(patterns, provider),
+        None => patterns.is_empty() || (!model.is_empty() && allow::permits(patterns, &model)),
+    };
+    match (is_allowed, model.is_empty()) {
+        (true, _) => Ok(Allowed { ask, model }),
+        (false, true) => Err(AllowError::Unnamed),
+        (false, false) => Err(allow::not_found(routes, &ask, &model)),
     }
-    Ok(Allowed { ask, model })
 }

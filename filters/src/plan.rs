@@ -105,6 +105,14 @@ pub enum PlanError {
         /// The provider without a key.
         provider: Arc<str>,
     },
+    /// The provider takes no keys, so what it keeps and runs is everybody's.
+    #[error(
+        "provider `{provider}` takes no keys, so only administrators may use its own routes: they could change what everybody uses"
+    )]
+    Shared {
+        /// The provider.
+        provider: Arc<str>,
+    },
     /// Nobody passes such requests on.
     #[error("no provider is configured for this route (`{provider}` was asked for)")]
     NoPass {
@@ -155,7 +163,7 @@ pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError
 
 /// Plans a request that is passed on as it is. Files, batches and whatever else a provider keeps belong to the account of
 /// the key: only the caller's own keys are used, and the operator's for administrators, so that nobody reaches what another
-/// user has left there.
+/// user has left there. The same holds where no key is needed: a local engine's own routes load and delete models.
 pub(crate) fn plan_pass(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError> {
     let known = &allowed.ask.admitted.caller.known;
     let holder = known.holder();
@@ -163,9 +171,10 @@ pub(crate) fn plan_pass(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planne
     let mut without_key = None;
     for upstream in routes.pass_candidates(pinned) {
         let mut keys = usable_keys(routes, holder, upstream);
-        keys.retain(|key| key.owner != KeyOwner::Operator || holder.is_admin);
+        let is_shared = keys.iter().any(|key| key.owner == KeyOwner::Nobody);
+        keys.retain(|key| key.owner == KeyOwner::Caller || holder.is_admin);
         if keys.is_empty() {
-            without_key.get_or_insert(Arc::clone(&upstream.name));
+            without_key.get_or_insert((Arc::clone(&upstream.name), is_shared));
             continue;
         }
         let candidate = Candidate {
@@ -183,7 +192,8 @@ pub(crate) fn plan_pass(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planne
         });
     }
     Err(match without_key {
-        Some(provider) => PlanError::NoOwnKey { provider },
+        Some((provider, true)) => PlanError::Shared { provider },
+        Some((provider, false)) => PlanError::NoOwnKey { provider },
         None => PlanError::NoPass {
             provider: pinned.unwrap_or("any").to_owned(),
         },
@@ -244,11 +254,17 @@ fn target(
     name: &str,
 ) -> Target {
     let prices = &routes.settings.prices;
+    // A caller's own endpoint says nothing about the provider's: its failures must not rest the target for everybody.
+    let elsewhere = keys.iter().find(|key| key.is_elsewhere());
+    let switch = match elsewhere {
+        Some(key) => format!("target:{name}@{}", key.id),
+        None => format!("target:{name}"),
+    };
     let price = prices.find(&candidate.upstream.name, &candidate.model);
     Target {
         price: price.cloned(),
         formats: candidate.upstream.provider().formats_for(&candidate.model),
-        switch: routes.switchboard.switch(format!("target:{name}")),
+        switch: routes.switchboard.switch(switch),
         keys,
         turn: AtomicUsize::new(0),
         provider_header: as_header(&candidate.upstream.name),
@@ -276,7 +292,8 @@ pub(crate) fn usable_keys(
         .filter_map(|key| upstream.own_key(key, &routes.switchboard))
         .map(Arc::new)
         .collect();
-    if !own.is_empty() {
+    // Who has a key of their own there means it to be used: one that cannot be is no reason to spend the operator's.
+    if holder.keys.iter().any(|key| key.provider == *upstream.name) {
         return own;
     }
     let may_spend = match routes.settings.policy.operator_keys {

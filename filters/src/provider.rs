@@ -44,6 +44,8 @@ pub struct UpstreamKey {
     /// Where it is to be sent instead of to the provider's address, and nowhere else: an endpoint of its owner's own, or the
     /// provider's in the region and project that the key belongs to.
     pub site: Option<Site>,
+    /// Whether that place is of the caller's choosing: nothing of the operator's goes there but the request.
+    is_elsewhere: bool,
     proof: Proof,
     pub(crate) switch: Arc<Switch>,
 }
@@ -56,6 +58,7 @@ impl UpstreamKey {
             owner: KeyOwner::Nobody,
             weight: 1,
             site: None,
+            is_elsewhere: false,
             proof: Proof::Nothing,
             switch: switchboard.switch("key:none".to_owned()),
         }
@@ -81,6 +84,7 @@ impl UpstreamKey {
             Some(url) if may_be_private || credential.endpoint().is_none() => Some(Site::new(url)?),
             Some(url) => Some(Site::named_by_others(url)?),
         };
+        let is_elsewhere = owner == KeyOwner::Caller && credential.endpoint().is_some();
         // A replaced secret is another key: it must not inherit what the old one was set aside for.
         let name = format!("key:{id}:{:x}", fingerprint(secret));
         let region = provider.region.as_deref();
@@ -90,6 +94,7 @@ impl UpstreamKey {
             owner,
             weight: weight.max(1),
             site,
+            is_elsewhere,
             proof: Proof::new(credential, provider.auth, region, cell)?,
             switch: switchboard.switch(name),
         })
@@ -113,6 +118,11 @@ impl UpstreamKey {
             Proof::Header(name, value) => Some((name, value)),
             _ => None,
         }
+    }
+
+    /// Whether it is sent to an endpoint that its owner, a caller, has named.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// Whether each request must be authorised on its own.
@@ -157,8 +167,8 @@ pub struct Upstream {
     pub operator_keys: Vec<Arc<UpstreamKey>>,
     /// The value of the `Host` header, of keys without a site of their own.
     pub host: HeaderValue,
-    /// Headers that the operator adds to every request.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers that the operator adds to requests.
+    headers: Vec<(HeaderName, HeaderValue)>,
     settings: Arc<Settings>,
     site: Site,
 }
@@ -221,6 +231,12 @@ impl Upstream {
     /// Where a key is sent to: its own site, else the provider's.
     pub fn site<'a>(&'a self, key: &'a UpstreamKey) -> &'a Site {
         key.site.as_ref().unwrap_or(&self.site)
+    }
+
+    /// The operator's own headers for a request with this key: they may hold secrets of the operator's, so an endpoint that
+    /// a caller has named gets none of them.
+    pub fn headers(&self, key: &UpstreamKey) -> &[(HeaderName, HeaderValue)] {
+        if key.is_elsewhere { &[] } else { &self.headers }
     }
 
     /// The address to talk to. After a failed connect `turn` moves on to the next address.

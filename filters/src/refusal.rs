@@ -88,6 +88,9 @@ impl Refusal {
             Self::Plan(why @ PlanError::NoPass { .. }) => {
                 Told::new(404, INVALID, "unknown_url", Side::Caller, why)
             }
+            Self::Plan(why @ PlanError::Shared { .. }) => {
+                Told::new(403, "permission_error", "admin_only", Side::Policy, why)
+            }
             Self::Plan(why @ (PlanError::NoKey { .. } | PlanError::NoOwnKey { .. })) => Told::new(
                 403,
                 "permission_error",
@@ -213,7 +216,7 @@ fn told_allow(why: &AllowError) -> Told {
             why,
         )
         .param("model"),
-        AllowError::NotFound { .. } => {
+        AllowError::NotFound { .. } | AllowError::Unnamed => {
             Told::new(404, INVALID, "model_not_found", Side::Caller, why).param("model")
         }
     }

@@ -88,6 +88,9 @@ fn generates_text(endpoint: Endpoint) -> bool {
 
 /// The hold of an ask: for the target of its plan where it would cost the most.
 fn hold(ask: &Ask, plan: &Plan) -> Hold {
+    if ask.inbound.endpoint.is_free() {
+        return Hold::default();
+    }
     let input_tokens = estimate::prompt_tokens_upper(ask.body.len());
     let choices = u64::from(ask.head.choices.max(1));
     let mut dearest = Hold {

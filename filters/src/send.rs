@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use weir_wire::multipart::Splice;
+use weir_wire::multipart::{FormError, Splice};
 
 use crate::answer;
 use crate::ask::Inbound;
@@ -75,7 +75,7 @@ impl<'t> Attempt<'t> {
             accept: &self.accept,
             auth: &self.auth,
             forwarded: &inbound.forwarded,
-            own: &upstream.headers,
+            own: upstream.headers(self.key),
             format: self.outbound.format,
             is_native: !self.outbound.way.is_translated(),
         }
@@ -174,6 +174,7 @@ impl<S: Sink> Run<'_, S> {
         let begun = self.delivery.wait(begin).await?;
         let mut sending = begun.map_err(|error| self.link_failure(target, &error))?;
         let (mut at, mut out) = (0, Vec::new());
+        let mut watch = upload.watch();
         'form: loop {
             let piece = match upload.piece(at).await {
                 Ok(Piece::Here(piece)) => piece,
@@ -188,6 +189,9 @@ impl<S: Sink> Run<'_, S> {
                 Err(_) => return Err(self.broken(target, "the form could not be read back")),
             };
             at += piece.len() as u64;
+            if let Some(form) = &mut watch {
+                form.feed(&piece).map_err(disputed)?;
+            }
             match &mut splice {
                 Some(splice) => splice.pass(piece, &mut out),
                 None => out.push(piece),
@@ -217,6 +221,18 @@ fn unproven(target: &Target, key: &UpstreamKey, why: &CredentialError) -> Failur
         retry_after: None,
         may_repeat: true,
     }
+}
+
+/// What came of a form after its file could make a provider read another model than was checked: it is not sent on, and a
+/// body that ends too early is nothing that anybody acts on.
+fn disputed(why: FormError) -> Stop {
+    Stop::Failed(Box::new(Failure {
+        fault: Fault::Form { why },
+        answer: None,
+        next: Next::Target,
+        retry_after: None,
+        may_repeat: false,
+    }))
 }
 
 /// A form that passed by on its way to a provider is gone: nobody else can be sent it.

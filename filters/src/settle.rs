@@ -37,6 +37,8 @@ pub(crate) struct Tally {
     price: Option<Price>,
     /// About how many tokens the ask has, for what nobody tells.
     asked_tokens: u64,
+    /// Whether what nobody tells is nothing.
+    is_free: bool,
     /// What the attempt under way has come to, so that it is billed however it stops.
     pub progress: Progress,
 }
@@ -104,6 +106,7 @@ impl Tally {
             bill: Bill::default(),
             price: None,
             asked_tokens: estimate::tokens_of_bytes(ask.body.len() as u64),
+            is_free: ask.inbound.endpoint.is_free(),
             progress: Progress::Idle,
         }
     }
@@ -173,6 +176,9 @@ impl Tally {
 
     /// Usage nobody told: estimated, and marked so.
     pub(crate) fn used_about(&mut self, output_tokens: u64) {
+        if self.is_free {
+            return;
+        }
         let mut usage = Usage::default();
         usage.set(Unit::Input, self.asked_tokens);
         usage.set(Unit::Output, output_tokens);

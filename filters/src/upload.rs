@@ -175,6 +175,14 @@ impl Upload {
         matches!(self.stored, Stored::Passing { .. })
     }
 
+    /// A second look at a form that passes by: what comes after its file is not known when it begins to be sent, and may
+    /// say again what was acted on. It is to be fed the form from its beginning.
+    pub(crate) fn watch(&self) -> Option<Form> {
+        let is_watched = self.form.is_some() && self.is_passing();
+        let form = is_watched.then(|| Form::new(self.content_type.as_bytes()));
+        form.and_then(Result::ok)
+    }
+
     /// The whole of it, where it is in memory.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
         match &self.stored {

@@ -68,7 +68,6 @@ impl<S: Sink> Run<'_, S> {
         };
         self.tally.progress = Progress::Idle;
         self.tally.first_output();
-        let is_stream_asked = attempt.outbound.stream;
         match answer {
             Answered::Stream(events) => {
                 let head = ReplyHead {
@@ -80,10 +79,11 @@ impl<S: Sink> Run<'_, S> {
                 let ended = self.delivery.end().await;
                 Ok(done_unless(ended.is_err(), 200))
             }
-            Answered::Whole(body) if self.delivery.is_begun() && is_stream_asked => {
+            Answered::Whole(body) if self.delivery.is_begun() => {
                 // Committed early as a stream, and then the provider answered whole: its body as one event is the best
                 // that is left to do, and it is what the client's parser can read.
-                self.whole_as_event(&body).await
+                self.whole_as_event(&body, ends_with_done(attempt.outbound.way))
+                    .await
             }
             Answered::Whole(body) => {
                 let status = head.status;
@@ -190,7 +190,8 @@ impl<S: Sink> Run<'_, S> {
         if let Some(id) = &reply.id {
             self.tally.set_upstream_id(id);
         }
-        if client == provider {
+        // Begun as a stream, an answer must go on as one.
+        if client == provider && !self.delivery.is_begun() {
             return Ok(Answered::Whole(body));
         }
         if attempt.outbound.stream {
@@ -201,11 +202,14 @@ impl<S: Sink> Run<'_, S> {
         Ok(Answered::Whole(body.into()))
     }
 
-    async fn whole_as_event(&mut self, body: &[u8]) -> Result<Finish, Stop> {
+    async fn whole_as_event(&mut self, body: &[u8], is_done_told: bool) -> Result<Finish, Stop> {
         let mut event = Vec::with_capacity(body.len() + 24);
         event.extend_from_slice(b"data: ");
         event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-        event.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+        event.extend_from_slice(b"\n\n");
+        if is_done_told {
+            event.extend_from_slice(b"data: [DONE]\n\n");
+        }
         self.delivery.write(Bytes::from(event)).await?;
         let ended = self.delivery.end().await;
         Ok(done_unless(ended.is_err(), 200))
@@ -223,6 +227,14 @@ enum Answered {
 /// Whether an answer is anything but OpenAI's chat or completions to a client of the same.
 fn is_foreign(client: Format, provider: Format) -> bool {
     client != provider || !matches!(client, Format::Chat | Format::Completions)
+}
+
+/// Whether the client's streams end with OpenAI's terminator, which clients of other formats cannot read.
+fn ends_with_done(way: Way) -> bool {
+    match way {
+        Way::Conversation { client, .. } => matches!(client, Format::Chat | Format::Completions),
+        Way::Plain | Way::Adapted(_) => false,
+    }
 }
 
 fn is_object(body: &[u8]) -> bool {

@@ -5,9 +5,9 @@ use weir_filters::catalogue::Catalogue;
 use weir_wire::format::Format;
 use weir_wire::model_catalogue::to_value;
 
+use crate::door::answer;
 use crate::door::app::App;
 use crate::door::client::SessionClient;
-use crate::door::route;
 
 /// Answers.
 pub async fn answer(app: &App, client: &mut SessionClient<'_>) {
@@ -17,7 +17,7 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) {
             let value = catalogue.as_ref().map_or(Value::Null, value);
             super::json(client, &value).await;
         }
-        Err(refusal) => route::refuse(client, refusal).await,
+        Err(refusal) => answer::refuse(client, refusal).await,
     }
 }
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use weir_wire::url;
 
+use crate::door::answer;
 use crate::door::app::App;
 use crate::door::client::SessionClient;
-use crate::door::route;
 
 /// A page of the management API.
 pub enum Page {
@@ -46,5 +46,5 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>, page: Page) {
 }
 
 async fn json(client: &mut SessionClient<'_>, value: &Value) {
-    route::whole(client, 200, Bytes::from(value.to_string())).await;
+    answer::whole(client, 200, Bytes::from(value.to_string())).await;
 }

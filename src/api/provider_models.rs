@@ -3,7 +3,7 @@
 use super::catalogue;
 use crate::door::app::App;
 use crate::door::client::SessionClient;
-use crate::door::{reply, route};
+use crate::door::{answer, reply};
 
 /// Answers.
 pub async fn answer(app: &App, client: &mut SessionClient<'_>, provider: &str) {
@@ -15,8 +15,8 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>, provider: &str) {
             let name: String = provider.chars().take(100).collect();
             let message = format!("no provider `{name}` is configured; see GET /api/catalogue");
             let body = reply::error(&message, Some("provider_not_found"));
-            route::whole(client, 404, body).await;
+            answer::whole(client, 404, body).await;
         }
-        Err(refusal) => route::refuse(client, refusal).await,
+        Err(refusal) => answer::refuse(client, refusal).await,
     }
 }

@@ -12,8 +12,8 @@ use pingora::server::ShutdownWatch;
 use weir_config::Server;
 use weir_filters::gateway::Gateway;
 
+use super::answer::{self, Answered};
 use super::client::SessionClient;
-use super::route::{self, Answered};
 use super::tunnel;
 
 /// How the protocol of a connection was settled.
@@ -138,7 +138,7 @@ impl HttpServerApp for App {
         let _in_flight = self.gateway.metrics.enter();
         let mut client = SessionClient::new(&self.gateway, &mut session);
         let request_id = client.request_id;
-        match route::answer(self, &mut client).await {
+        match answer::answer(self, &mut client).await {
             Answered::Http(After::Reuse) => {}
             Answered::Http(After::Close) => return None,
             Answered::Agreed(agreed) => {

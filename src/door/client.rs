@@ -76,12 +76,21 @@ impl<'a> SessionClient<'a> {
     }
 
     /// What becomes of the connection.
-    pub(super) fn after(&mut self) -> After {
-        // What is left of a form that was not read to its end would be taken for the next request.
-        if self.body_since.is_some() && !self.session.is_body_done() {
+    pub(super) async fn after(&mut self) -> After {
+        // What is left of a form that was not read to its end would be taken for the next request. It is read away for a
+        // while, as closing over it resets the connection, and the client never sees the answer.
+        if self.has_rest() {
+            if self.after == After::Reuse {
+                let _ = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
+            }
             return After::Close;
         }
         self.after
+    }
+
+    /// Whether a body that is read piece by piece has not come to its end.
+    fn has_rest(&mut self) -> bool {
+        self.body_since.is_some() && !self.session.is_body_done()
     }
 
     fn declared_length(&self) -> Option<usize> {
@@ -266,6 +275,9 @@ impl Source for SessionClient<'_> {
 
 impl Sink for SessionClient<'_> {
     async fn reply(&mut self, head: ReplyHead, mut body: Bytes) -> Result<(), Gone> {
+        if self.has_rest() {
+            self.session.set_keepalive(None);
+        }
         let sent = async {
             let mut head = self.head(head)?;
             head.insert_header(http::header::CONTENT_LENGTH, body.len())?;

@@ -1,11 +1,13 @@
 //! The front door: listeners, connections, requests, answers. Everything here is HTTP; nothing here knows a provider.
 
+pub mod answer;
 pub mod app;
 pub mod client;
 pub mod connection;
 pub mod listen;
 pub mod models;
 mod ops;
+mod passed;
 pub mod reply;
 pub mod route;
 mod tunnel;

@@ -7,7 +7,7 @@ use weir_wire::model_catalogue::{write_list, write_one};
 
 use super::app::App;
 use super::client::SessionClient;
-use super::route;
+use super::{answer, route};
 
 /// The shape of models that a client reads: Anthropic's clients always send their version, Google's their own key header
 /// (and ask at `/v1/models` as well).
@@ -28,9 +28,9 @@ pub async fn list(app: &App, client: &mut SessionClient<'_>) {
     match app.gateway.models(credential.as_ref()).await {
         Ok(entries) => {
             let body = write_list(client.dialect, &entries);
-            route::whole(client, 200, Bytes::from(body)).await;
+            answer::whole(client, 200, Bytes::from(body)).await;
         }
-        Err(refusal) => route::refuse(client, refusal).await,
+        Err(refusal) => answer::refuse(client, refusal).await,
     }
 }
 
@@ -40,8 +40,8 @@ pub async fn one(app: &App, client: &mut SessionClient<'_>, id: &str) {
     match app.gateway.model(credential.as_ref(), id).await {
         Ok(entry) => {
             let body = write_one(client.dialect, &entry);
-            route::whole(client, 200, Bytes::from(body)).await;
+            answer::whole(client, 200, Bytes::from(body)).await;
         }
-        Err(refusal) => route::refuse(client, refusal).await,
+        Err(refusal) => answer::refuse(client, refusal).await,
     }
 }

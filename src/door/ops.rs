@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use weir_filters::sink::{ReplyHead, Sink};
 
+use super::answer;
 use super::app::App;
 use super::client::SessionClient;
-use super::route;
 
 /// A page of the operator's listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub fn page(path: &str) -> Option<Page> {
 pub async fn answer(app: &App, client: &mut SessionClient<'_>, page: Page) {
     match page {
         Page::Live => {
-            route::whole(client, 200, Bytes::from_static(br#"{"status":"live"}"#)).await;
+            answer::whole(client, 200, Bytes::from_static(br#"{"status":"live"}"#)).await;
         }
         Page::Ready => ready(app, client).await,
         Page::Metrics => {
@@ -66,5 +66,5 @@ async fn ready(app: &App, client: &mut SessionClient<'_>) {
         "set_aside": levels.cooling,
     });
     let code = if status == "ready" { 200 } else { 503 };
-    route::whole(client, code, Bytes::from(body.to_string())).await;
+    answer::whole(client, code, Bytes::from(body.to_string())).await;
 }

@@ -96,6 +96,7 @@ impl Sending {
             answered: false,
             drained: false,
             send_failed: has_failed,
+            is_bodiless: false,
         }))
     }
 }

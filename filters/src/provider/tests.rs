@@ -56,6 +56,25 @@ fn a_key_with_an_endpoint_is_sent_there_and_nowhere_else() {
 }
 
 #[test]
+fn an_endpoint_that_a_caller_named_gets_none_of_the_operators_headers() {
+    let settings = settings(
+        "providers:\n  azure: {base_url: 'https://ours.openai.azure.com', headers: {x-tunnel-secret: s}}\n",
+    );
+    let switchboard = Switchboard::default();
+    let azure = Upstream::new(&settings, "azure", &switchboard).unwrap();
+    let document =
+        r#"{"kind": "endpoint_key", "endpoint": "https://theirs.example.com", "key": "k"}"#;
+    let sent = |owner, text| {
+        azure
+            .headers(&key(&settings, "azure", owner, text).unwrap())
+            .len()
+    };
+    assert_eq!(sent(KeyOwner::Caller, document), 0);
+    assert_eq!(sent(KeyOwner::Caller, "k"), 1);
+    assert_eq!(sent(KeyOwner::Operator, document), 1);
+}
+
+#[test]
 fn only_an_operator_or_the_policy_lets_a_key_into_the_private_network() {
     let document = r#"{"kind": "endpoint_key", "endpoint": "http://127.0.0.1:8000", "key": "k"}"#;
     let strict = settings(CLOUDS);
