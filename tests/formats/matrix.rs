@@ -65,7 +65,7 @@ impl Matrix {
                 if question.has_tools() && !dialect.converses() {
                     continue;
                 }
-                for stream in [false, true] {
+                for &stream in modes {
                     let mut case = Case {
                         dialect,
                         format,
