@@ -12,7 +12,9 @@ mod responses;
 mod rules;
 mod story;
 
-pub use story::{ARGUMENTS, CUT_TEXT, ERROR_WORDS, RETRY_AFTER_S, SIGNATURE, TEXT, THOUGHTS, TOOL};
+pub use story::{
+    ARGUMENTS, CUT_TEXT, ERROR_WORDS, FAULT_WORDS, RETRY_AFTER_S, SIGNATURE, TEXT, THOUGHTS, TOOL,
+};
 
 use bytes::Bytes;
 use serde_json::Value;
