@@ -30,15 +30,11 @@ pub fn without_foreign_thoughts(format: Format, body: &[u8]) -> Option<Vec<u8>> 
     let text = std::str::from_utf8(body).ok()?;
     let changed = match format {
         Format::Anthropic => with_member(text, "messages", |turns| {
-            with_elements(turns, |turn| {
-                inner_list(turn, "content", |block| fate_of_block(block))
-            })
+            with_elements(turns, |turn| inner_list(turn, "content", fate_of_block))
         }),
         Format::Responses => with_member(text, "input", |items| with_elements(items, fate_of_item)),
         _ => with_member(text, "contents", |turns| {
-            with_elements(turns, |turn| {
-                inner_list(turn, "parts", |part| fate_of_part(part))
-            })
+            with_elements(turns, |turn| inner_list(turn, "parts", fate_of_part))
         }),
     };
     changed.map(String::into_bytes)
