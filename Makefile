@@ -14,7 +14,7 @@ CARGO_DENY := $(HOME)/.cache/weir/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/car
 RELEASE_BUILD := build --release --locked --package weir --bin weir
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs bench
+.PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs conformance bench
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1#/p' $(MAKEFILE_LIST) | awk -F '#' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -69,6 +69,10 @@ $(CARGO_DENY):
 docs: ## Write docs/CONFIGURATION.md anew from the settings' types
 	@cargo run -q $(LOCKED) --package weir-config --example reference > docs/CONFIGURATION.md.new
 	@mv docs/CONFIGURATION.md.new docs/CONFIGURATION.md
+
+# The test that holds the page against what it probes writes it as well.
+conformance: deps ## Write docs/CONFORMANCE.md anew from what the tests probe
+	WEIR_WRITE_CONFORMANCE=1 cargo test -q $(LOCKED) --package weir --test conformance
 
 bench: release ## Measure speed and memory; see bench/README.md
 	bench/run.sh

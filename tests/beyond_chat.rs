@@ -304,3 +304,74 @@ fn a_providers_own_routes_are_reached_by_its_name() {
         client.get(path).assert_status(404);
     }
 }
+
+#[test]
+fn what_a_passed_request_has_made_is_named_by_its_location() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let made = Reply::new(201, "v=0\r\n")
+        .header("content-type", "application/sdp")
+        .header("location", "/v1/realtime/calls/rtc_1");
+    upstream.next(made);
+    let offer = [("content-type", "application/sdp")];
+    let client = gateway.client();
+    let reply = client.post_bytes("/v1/realtime/calls", &offer, b"v=0\r\n");
+    reply.assert_status(201);
+    assert_eq!(reply.header("location"), Some("/v1/realtime/calls/rtc_1"));
+    assert_eq!(
+        upstream.last_request().header("content-type"),
+        Some("application/sdp")
+    );
+    // Where the gateway understands the answer, a place at the provider is nobody's business.
+    upstream.next(
+        Reply::json(200, &json!({"id": "modr-1", "results": []})).header("location", "/elsewhere"),
+    );
+    let ask = json!({"model": "up/ok", "input": "x"});
+    let reply = client.post("/v1/moderations", &ask);
+    assert_eq!(reply.assert_status(200).header("location"), None);
+}
+
+#[test]
+fn routes_that_would_reach_beyond_what_is_passed_are_not_found() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    for path in [
+        "/v1/files/../organization/users",
+        "/v1/files/%2e%2e/organization/users",
+        "/v1/skills/%2E%2E",
+    ] {
+        client.get(path).assert_error(404, "unknown_url");
+    }
+    for path in ["/v1/organization/users", "/v1/projects/p/roles"] {
+        let refused = client.get(path);
+        refused.assert_error(404, "administration_not_passed");
+    }
+    for path in ["/v1/responses/resp_1", "/v1/conversations/conv_1/items"] {
+        let refused = client.get(path);
+        refused.assert_error(404, "conversations_not_kept");
+    }
+    assert!(upstream.requests().is_empty());
+}
+
+#[test]
+fn a_model_is_deleted_where_its_name_says() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    let deleted = json!({"id": "ft:m:o::1", "object": "model", "deleted": true});
+    for path in [
+        "/v1/models/ft:m:o::1",
+        "/v1/models/up/ft:m:o::1",
+        "/v1/models/up%2Fft:m:o::1",
+    ] {
+        upstream.next(Reply::json(200, &deleted));
+        let mut connection = client.connect();
+        connection.send(&client.head("DELETE", path, &[], None));
+        let reply = connection.response();
+        assert_eq!(reply.assert_status(200).json(), deleted);
+        let seen = upstream.last_request();
+        let line = (seen.method.as_str(), seen.path.as_str());
+        assert_eq!(line, ("DELETE", "/v1/models/ft:m:o::1"), "{path}");
+    }
+}

@@ -186,7 +186,7 @@ fn unknown_paths_and_methods_are_errors_in_the_envelope() {
             .error("type"),
         "invalid_request_error"
     );
-    let wrong_method = gateway.client().get(CHAT);
+    let wrong_method = gateway.client().get("/v1/embeddings");
     assert_eq!(
         wrong_method.assert_status(405).error("type"),
         "invalid_request_error"

@@ -12,6 +12,7 @@ use weir_wire::loss::{DropParams, UnknownDropParams};
 
 use crate::counters::Lease;
 use crate::directory::Known;
+use crate::realtime::Handshake;
 use crate::upload::Upload;
 use crate::{inject, read};
 
@@ -54,6 +55,8 @@ pub enum Endpoint {
     Transcriptions,
     /// `POST /v1/audio/translations`
     Translations,
+    /// `GET /v1/realtime`, which becomes a WebSocket
+    Realtime,
     /// A route that is passed on as it is: files, batches, and what only the provider knows.
     Pass,
 }
@@ -77,6 +80,7 @@ impl Endpoint {
             Self::Speech => "speech",
             Self::Transcriptions => "transcription",
             Self::Translations => "audio_translation",
+            Self::Realtime => "realtime",
             Self::Pass => "pass",
         }
     }
@@ -143,6 +147,8 @@ pub struct Inbound {
     pub provider: Option<Arc<str>>,
     /// What is passed on as it is.
     pub pass: Option<Pass>,
+    /// What is asked of a provider to become a WebSocket.
+    pub handshake: Option<Handshake>,
 }
 
 /// A request of which nothing is interpreted.
@@ -210,6 +216,7 @@ impl Inbound {
             in_url,
             provider: None,
             pass: None,
+            handshake: None,
             drop_params: drop_params.transpose()?,
         })
     }

@@ -16,7 +16,9 @@ use crate::gateway::Gateway;
 use crate::metrics::Tried;
 use crate::plan::{self, Plan, Target};
 use crate::provider::UpstreamKey;
+use crate::realtime::Agreed;
 use crate::reserve::Held;
+use crate::session::Session;
 use crate::settle::{Finish, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::{Side, Told};
@@ -71,10 +73,13 @@ pub(crate) struct Run<'a, S> {
     pub held: &'a Held,
     pub delivery: Delivery<'a, S>,
     pub tally: Tally,
+    /// The provider's end of a WebSocket, once there is one.
+    pub agreed: Option<Agreed>,
 }
 
-/// Sends a held call to its targets and its answer to the sink, and settles it.
-pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
+/// Sends a held call to its targets and its answer to the sink, and settles it. A session that a provider has agreed to is
+/// neither answered nor settled yet, and given back.
+pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) -> Option<Box<Session>> {
     let planned = &held.planned;
     let ask = &planned.allowed.ask;
     let settings = &planned.routes.settings;
@@ -99,12 +104,24 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) {
             gateway.clock.clone(),
             &held,
         ),
+        agreed: None,
     };
     if ask.upload.as_ref().is_some_and(Upload::is_passing) {
         run.delivery.expect_body();
     }
+    if ask.inbound.handshake.is_some() {
+        // What a client sends behind its handshake is for the provider: watching it would swallow it.
+        run.delivery.expect_body();
+    }
     let finish = run.go().await;
-    run.tally.settle(finish).await;
+    let Run { tally, agreed, .. } = run;
+    match agreed {
+        Some(agreed) => Some(Box::new(Session::new(held, tally, agreed))),
+        None => {
+            tally.settle(finish).await;
+            None
+        }
+    }
 }
 
 impl<S: Sink> Run<'_, S> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use weir_store::EndKind;
 use weir_wire::errors::UpstreamError;
@@ -49,9 +50,12 @@ impl<S: Sink> Run<'_, S> {
         let outbound = held.fit.outbound(&held.planned, target, way);
         let outbound = outbound.map_err(|loss| unfit(target, &loss))?;
         self.tally.attempt(target, key);
-        let mut attempt = Attempt::new(target, key, outbound, inbound.pass.as_ref());
+        let mut attempt = Attempt::new(target, key, outbound, inbound);
         if key.is_dynamic() {
             self.authorize(&mut attempt).await?;
+        }
+        if let Some(handshake) = &inbound.handshake {
+            return self.shake_hands(&attempt, handshake).await;
         }
         let mut link = self.open(&attempt).await?;
         let result = self.receive(&attempt, &mut link).await;
@@ -121,6 +125,11 @@ impl<S: Sink> Run<'_, S> {
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
         answer::relay_headers(&head.headers, !is_limited, &mut headers);
+        // What a passed request has made may be named here alone, as a Realtime call is.
+        let made = head.headers.get(http::header::LOCATION);
+        if let Some(made) = made.filter(|_| self.held.planned.allowed.ask.inbound.pass.is_some()) {
+            headers.push((http::header::LOCATION, made.clone()));
+        }
         answer::push_served(target, self.tally.attempts(), &mut headers);
         answer::push_dropped(&attempt.outbound.dropped, &mut headers);
         let own_type = content_type.filter(|_| !attempt.outbound.way.is_translated());
@@ -163,8 +172,19 @@ impl<S: Sink> Run<'_, S> {
         status: u16,
         headers: HeaderMap,
     ) -> Result<Finish, Stop> {
+        let body = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
+        self.judge_refusal(attempt, status, headers, body).await
+    }
+
+    /// What becomes of an answer that is no success and has come whole.
+    pub(crate) async fn judge_refusal(
+        &mut self,
+        attempt: &Attempt<'_>,
+        status: u16,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Finish, Stop> {
         let target = attempt.target;
-        let body = self.collect(target, link, ERROR_MAX_BYTES).await?;
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
         let mut served = Vec::new();

@@ -24,10 +24,12 @@ use crate::link::Connectors;
 use crate::metrics::{Levels, Metrics};
 use crate::refusal::Refusal;
 use crate::routes::Routes;
+use crate::session::Session;
 use crate::sink::Sink;
 use crate::spool::Spools;
+use crate::tunnel::Tunnels;
 use crate::upload::Places;
-use crate::{admit, allow, count, fit, identify, pass, plan, read, reserve};
+use crate::{admit, allow, count, fit, identify, pass, plan, read, realtime, reserve};
 
 /// Memory for bodies is handed out in pieces of this size.
 const MEMORY_UNIT_BYTES: usize = 1024;
@@ -48,6 +50,7 @@ pub struct Gateway {
     pub body_memory: BodyMemory,
     pub(crate) connectors: Connectors,
     pub(crate) lists: Lists,
+    pub(crate) tunnels: Tunnels,
     spools: Spools,
     counters: Arc<dyn Counters>,
     switchboard: Arc<Switchboard>,
@@ -144,6 +147,9 @@ impl Gateway {
         let body_memory = BodyMemory::new(settings.server.max_bodies_memory_bytes);
         let spools = Spools::new(settings.data_dir.clone(), settings.server.max_spool_bytes);
         let routes = Routes::new(settings, 1, Arc::clone(&switchboard));
+        // Before the tunnels, which panic where the authorities cannot be loaded.
+        let connectors = Connectors::new()
+            .map_err(|error| SetupError::Authorities(error.root_cause().to_string()))?;
         Ok(Self {
             spools,
             directory: Arc::new(directory),
@@ -152,9 +158,9 @@ impl Gateway {
             clock,
             ids: CallIds::default(),
             body_memory,
-            connectors: Connectors::new()
-                .map_err(|error| SetupError::Authorities(error.root_cause().to_string()))?,
+            connectors,
             lists: Lists::default(),
+            tunnels: Tunnels::new(),
             counters,
             switchboard,
             routes: ArcSwap::from_pointee(routes),
@@ -200,13 +206,13 @@ impl Gateway {
     }
 
     /// The way of one request, top to bottom. A refusal is the caller's to answer; everything after `reserve` is
-    /// answered and settled here.
+    /// answered and settled here, but for a session that is about to become a WebSocket: that is given back.
     pub async fn carry<C: Client>(
         &self,
         inbound: Inbound,
         credential: Option<&Credential>,
         client: &mut C,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Box<Session>>, Refusal> {
         let caller = identify::identify(&self.directory, &self.clock, credential).await?;
         let admitted = admit::admit(&*self.counters, caller).await?;
         let routes = self.routes();
@@ -217,12 +223,12 @@ impl Gateway {
             plan::plan(&routes, allow::allow(&routes, ask)?)?
         };
         if let Some((head, body)) = count::estimated(&planned) {
-            return client.reply(head, body).await.map_err(|_| Refusal::Gone);
+            let told = client.reply(head, body).await;
+            return told.map(|()| None).map_err(|_| Refusal::Gone);
         }
         let fitted = fit::fit(planned)?;
         let held = reserve::reserve(&self.ledger, &self.metrics, fitted).await?;
-        attempt(self, held, client).await;
-        Ok(())
+        Ok(attempt(self, held, client).await)
     }
 
     async fn read<C: Client>(
@@ -238,6 +244,9 @@ impl Gateway {
             spools: &self.spools,
             max_bytes: server.max_upload_bytes,
         };
+        if inbound.handshake.is_some() {
+            return Ok(realtime::read(admitted, inbound)?);
+        }
         if let Some(pass) = inbound.pass.clone() {
             return pass::read(admitted, inbound, &pass, client, places).await;
         }

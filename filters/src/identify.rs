@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use crate::ask::Caller;
 use crate::clock::Clock;
-use crate::directory::{Directory, LookupError};
+use crate::directory::{Directory, Known, LookupError};
+use crate::tunnel::credential_in_protocols;
 
 /// Why a credential did not make a caller.
 #[derive(Debug, Error)]
@@ -35,6 +36,17 @@ impl Credential {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         credential(headers).map(|text| Self(text.to_owned()))
     }
+
+    /// The credential of a WebSocket's handshake: in a header, or among the subprotocols where a browser has to put it.
+    pub fn of_handshake(headers: &HeaderMap) -> Option<Self> {
+        let is_token = |text: &&str| weir_store::parse_token(text).is_some();
+        let in_header = credential(headers);
+        let found = in_header
+            .filter(is_token)
+            .or_else(|| credential_in_protocols(headers))
+            .or(in_header);
+        found.map(|text| Self(text.to_owned()))
+    }
 }
 
 /// Finds the caller behind a request's credential.
@@ -50,15 +62,31 @@ pub async fn identify(
         .await
         .map_err(|LookupError::Unavailable| IdentifyError::Unavailable)?
         .ok_or(IdentifyError::Invalid)?;
-    let record = &known.token;
     // The secret is compared before anything about the token is looked at, so that timing tells nothing of its state.
-    if !record.matches(presented) || record.revoked || record.user.disabled {
-        return Err(IdentifyError::Invalid);
-    }
-    if record.expires_at_us.is_some_and(|at| at <= clock.now_us()) {
+    if !known.token.matches(presented) || !is_in_force(&known, clock) {
         return Err(IdentifyError::Invalid);
     }
     Ok(Caller { known })
+}
+
+/// Whether a token that is known is neither revoked nor expired, nor its user disabled.
+fn is_in_force(known: &Known, clock: &Clock) -> bool {
+    let record = &known.token;
+    let is_expired = record.expires_at_us.is_some_and(|at| at <= clock.now_us());
+    !record.revoked && !record.user.disabled && !is_expired
+}
+
+/// Whether a caller that was identified some time ago would still be. Where nobody can tell now, it is believed.
+pub(crate) async fn is_still_known(
+    directory: &Arc<Directory>,
+    clock: &Clock,
+    public_id: &str,
+) -> bool {
+    match directory.find(public_id).await {
+        Ok(Some(known)) => is_in_force(&known, clock),
+        Ok(None) => false,
+        Err(LookupError::Unavailable) => true,
+    }
 }
 
 /// The first header that carries something that looks like one of our tokens; else the first that carries anything, so

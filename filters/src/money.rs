@@ -31,7 +31,7 @@ pub struct Bill {
 }
 
 impl Bill {
-    /// Adds what an attempt used, at a price, if one is known.
+    /// Adds what an attempt used, at a price, if one is known; what it used before of the same unit is on the same line.
     pub fn add(&mut self, attempt: u32, usage: &Usage, price: Option<&Price>) {
         // A long prompt may put the whole request into a dearer tier.
         let rates = price.map(|price| price.at(usage.input_total()));
@@ -41,12 +41,20 @@ impl Bill {
                 Some(per_million) => self.sum += i128::from(per_million) * i128::from(quantity),
                 None => self.unpriced = true,
             }
-            self.lines.push(Line {
-                attempt,
-                unit,
-                quantity,
-                cost_nanousd: clamp(rounded(self.sum) - before),
-            });
+            let cost_nanousd = clamp(rounded(self.sum) - before);
+            let mut lines = self.lines.iter_mut();
+            match lines.find(|line| (line.attempt, line.unit) == (attempt, unit)) {
+                Some(line) => {
+                    line.quantity = line.quantity.saturating_add(quantity);
+                    line.cost_nanousd = line.cost_nanousd.saturating_add(cost_nanousd);
+                }
+                None => self.lines.push(Line {
+                    attempt,
+                    unit,
+                    quantity,
+                    cost_nanousd,
+                }),
+            }
         }
     }
 
@@ -135,6 +143,24 @@ mod tests {
         let mut bill = Bill::default();
         bill.add(1, &usage, Some(&price));
         assert_eq!((bill.unpriced, bill.total_nanousd()), (false, 120_000_000));
+    }
+
+    #[test]
+    fn what_comes_bit_by_bit_is_one_line_for_each_unit() {
+        let mut usage = Usage::default();
+        usage.set(Unit::Output, 1);
+        let mut bill = Bill::default();
+        for _ in 0..3 {
+            bill.add(1, &usage, Some(&price(0, 400_000)));
+        }
+        bill.add(2, &usage, Some(&price(0, 400_000)));
+        let lines: Vec<_> = bill
+            .lines
+            .iter()
+            .map(|it| (it.attempt, it.quantity, it.cost_nanousd))
+            .collect();
+        assert_eq!(lines, [(1, 3, 1), (2, 1, 1)]);
+        assert_eq!(bill.total_nanousd(), 2);
     }
 
     proptest! {

@@ -120,6 +120,8 @@ pub(crate) fn render(
                 outbound.body = Payload::Bytes(ask.body.clone());
                 outbound.content_type = pass.map_or(JSON, |pass| pass.content_type.clone());
             }
+            // A handshake has neither body nor model in one.
+            None if ask.inbound.handshake.is_some() => outbound.method = Method::GET,
             None => splice(ask, target, &mut outbound),
         },
     }

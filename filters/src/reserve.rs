@@ -7,7 +7,7 @@ use thiserror::Error;
 use weir_store::{Intent, Ledger, LedgerError};
 use weir_wire::estimate;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Endpoint};
 use crate::fit::{Fit, Fitted};
 use crate::metrics::{HeldMoney, Metrics};
 use crate::money;
@@ -81,6 +81,11 @@ pub async fn reserve(
     })
 }
 
+/// Whether the length of what is answered is known only at its end.
+fn generates_text(endpoint: Endpoint) -> bool {
+    endpoint == Endpoint::Realtime || endpoint.conversation().is_some()
+}
+
 /// The hold of an ask: for the target of its plan where it would cost the most.
 fn hold(ask: &Ask, plan: &Plan) -> Hold {
     let input_tokens = estimate::prompt_tokens_upper(ask.body.len());
@@ -93,7 +98,7 @@ fn hold(ask: &Ask, plan: &Plan) -> Hold {
         let bound = target.price.as_ref().and_then(|it| it.max_output_tokens);
         let asked = ask.head.max_output_tokens;
         let output_tokens = match (asked, bound) {
-            _ if ask.inbound.endpoint.conversation().is_none() => 0,
+            _ if !generates_text(ask.inbound.endpoint) => 0,
             (Some(asked), Some(bound)) => asked.min(bound),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => OUTPUT_TOKENS_UNKNOWN,

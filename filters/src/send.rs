@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use weir_wire::multipart::Splice;
 
 use crate::answer;
-use crate::ask::{Inbound, Pass};
+use crate::ask::Inbound;
 use crate::attempt::{Failure, Next, Run, Stop};
 use crate::credential::{CredentialError, Signing};
 use crate::demo::Demo;
@@ -37,12 +37,18 @@ impl<'t> Attempt<'t> {
         target: &'t Target,
         key: &'t UpstreamKey,
         outbound: Outbound,
-        pass: Option<&Pass>,
+        inbound: &Inbound,
     ) -> Self {
         let upstream = &target.upstream;
-        let path = match pass {
-            Some(pass) => pass.path_below(&upstream.site(key).base_url.path),
-            None => upstream.path_for(key, outbound.path_name, &target.model),
+        let path = match (&inbound.pass, &inbound.handshake) {
+            (Some(pass), _) => pass.path_below(&upstream.site(key).base_url.path),
+            (None, handshake) => {
+                let path = upstream.path_for(key, outbound.path_name, &target.model);
+                match handshake {
+                    Some(handshake) => handshake.add_query(path, &target.model),
+                    None => path,
+                }
+            }
         };
         let fixed = key.static_header();
         Self {
@@ -59,7 +65,7 @@ impl<'t> Attempt<'t> {
     }
 
     /// The head of the request.
-    fn head<'a>(&'a self, inbound: &'a Inbound) -> RequestHead<'a> {
+    pub(crate) fn head<'a>(&'a self, inbound: &'a Inbound) -> RequestHead<'a> {
         let upstream = &self.target.upstream;
         RequestHead {
             method: &self.outbound.method,

@@ -157,6 +157,12 @@ impl Tally {
         self.bill.add(attempt, usage, self.price.as_ref());
     }
 
+    /// Usage as the provider told it, of another model than the target's.
+    pub(crate) fn used_at(&mut self, usage: &Usage, price: Option<&Price>) {
+        let attempt = self.attempts();
+        self.bill.add(attempt, usage, price);
+    }
+
     /// Usage that was guessed, and is marked so.
     pub(crate) fn guessed(&mut self, usage: &Usage) {
         self.used(usage);

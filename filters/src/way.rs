@@ -46,6 +46,7 @@ impl Way {
             }
             Endpoint::Moderations => plain_if(endpoints.moderations),
             Endpoint::Speech => plain_if(endpoints.audio_speech),
+            Endpoint::Realtime => plain_if(endpoints.realtime),
             Endpoint::Transcriptions | Endpoint::Translations => {
                 plain_if(endpoints.audio_transcriptions)
             }
@@ -104,6 +105,7 @@ impl Way {
                 Endpoint::Speech => "speech",
                 Endpoint::Transcriptions => "transcriptions",
                 Endpoint::Translations => "translations",
+                Endpoint::Realtime => "realtime",
                 Endpoint::Pass => "other",
                 _ => "embeddings",
             },

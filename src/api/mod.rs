@@ -6,10 +6,11 @@ mod provider_models;
 
 use bytes::Bytes;
 use serde_json::Value;
+use weir_wire::url;
 
 use crate::door::app::App;
 use crate::door::client::SessionClient;
-use crate::door::{models, route};
+use crate::door::route;
 
 /// A page of the management API.
 pub enum Page {
@@ -25,7 +26,7 @@ pub enum Page {
 pub fn page(path: &str) -> Option<Page> {
     let named = |before: &str, after: &str| {
         let name = path.strip_prefix(before)?.strip_suffix(after)?;
-        (!name.is_empty()).then(|| models::decode(name))
+        (!name.is_empty()).then(|| url::decode(name))
     };
     if path == "/api/catalogue" {
         return Some(Page::Catalogue);

@@ -13,7 +13,8 @@ use weir_config::Server;
 use weir_filters::gateway::Gateway;
 
 use super::client::SessionClient;
-use super::route;
+use super::route::{self, Answered};
+use super::tunnel;
 
 /// How the protocol of a connection was settled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,9 +137,14 @@ impl HttpServerApp for App {
         session.set_pipelining_enabled(true);
         let _in_flight = self.gateway.metrics.enter();
         let mut client = SessionClient::new(&self.gateway, &mut session);
-        let after = route::answer(self, &mut client).await;
-        if after == After::Close {
-            return None;
+        let request_id = client.request_id;
+        match route::answer(self, &mut client).await {
+            Answered::Http(After::Reuse) => {}
+            Answered::Http(After::Close) => return None,
+            Answered::Agreed(agreed) => {
+                tunnel::serve(&self.gateway, session, *agreed, request_id, stopping).await;
+                return None;
+            }
         }
         let mut settings = HttpPersistentSettings::for_session(&session);
         settings.set_user_context(Box::new(Used));

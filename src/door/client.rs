@@ -21,7 +21,7 @@ use weir_wire::format::Format;
 
 use super::app::After;
 
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The same, where Anthropic's SDKs look for it.
 static ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");

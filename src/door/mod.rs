@@ -8,11 +8,4 @@ pub mod models;
 mod ops;
 pub mod reply;
 pub mod route;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the route to it comes with the endpoints beyond chat"
-    )
-)]
 mod tunnel;

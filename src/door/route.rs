@@ -6,11 +6,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 use weir_filters::answer::JSON;
 use weir_filters::ask::{Endpoint, InUrl, Inbound, Pass};
+use weir_filters::gateway::Gateway;
 use weir_filters::identify::Credential;
+use weir_filters::realtime::Handshake;
 use weir_filters::refusal::Refusal;
+use weir_filters::session::Session;
 use weir_filters::sink::{ReplyHead, Sink};
 use weir_filters::told::{Side, Told};
+use weir_filters::tunnel::NotAnUpgrade;
 use weir_wire::format::Format;
+use weir_wire::url;
 
 use super::app::{After, App, Entrance};
 use super::client::SessionClient;
@@ -19,6 +24,10 @@ use crate::api;
 
 enum Route {
     Call(Call),
+    /// Known, and not served: the code and the reason.
+    NotServed(&'static str, &'static str),
+    /// Becomes a WebSocket, to the provider of this name if there is one.
+    Realtime(Option<String>),
     /// A WebSocket is asked for where there is none.
     NoUpgrade,
     Models,
@@ -50,6 +59,8 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         return Route::Unknown;
     }
     match path {
+        // The list of those that the provider has stored.
+        "/v1/chat/completions" if is_get => Route::Call(Call::pass(None, path)),
         "/v1/chat/completions" => call(Endpoint::Chat),
         "/v1/completions" => call(Endpoint::Completions),
         "/v1/embeddings" => call(Endpoint::Embeddings),
@@ -64,6 +75,8 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/responses" => call(Endpoint::Responses),
         "/v1/messages" => call(Endpoint::Messages),
         "/v1/messages/count_tokens" => call(Endpoint::CountTokens),
+        "/v1/realtime" if method == Method::GET => Route::Realtime(None),
+        "/v1/realtime" => Route::WrongMethod("GET"),
         path if is_list_of_models(path) && is_get => Route::Models,
         path if is_list_of_models(path) => Route::WrongMethod("GET, HEAD"),
         "/" if is_get => Route::Root,
@@ -78,10 +91,11 @@ fn route(app: &App, method: &Method, path: &str) -> Route {
                 ..Call::of(endpoint)
             }),
             (Some(_), _) => Route::WrongMethod("POST"),
-            (None, Some(id)) if is_get => Route::Model(models::decode(id)),
-            (None, Some(_)) => Route::WrongMethod("GET, HEAD"),
+            (None, Some(id)) if is_get => Route::Model(url::decode(id)),
+            (None, Some(_)) if method == Method::DELETE => deletion(app, path),
+            (None, Some(_)) => Route::WrongMethod("GET, HEAD, DELETE"),
             (None, None) if passes(path) => Route::Call(Call::pass(None, path)),
-            (None, None) => native(method, path),
+            (None, None) => not_served(path).unwrap_or_else(|| native(method, path)),
         },
     }
 }
@@ -99,9 +113,9 @@ fn model_of(path: &str) -> Option<&str> {
     below.find_map(|rest| rest.strip_prefix('/'))
 }
 
-/// OpenAI's routes that are passed on: what they keep and do is the provider's affair
+/// OpenAI's routes that are passed on, each with what is below it: what they keep and do is the provider's affair
 /// (https://platform.openai.com/docs/api-reference).
-const PASSED: [&str; 10] = [
+const PASSED: [&str; 22] = [
     "/v1/files",
     "/v1/uploads",
     "/v1/batches",
@@ -112,17 +126,72 @@ const PASSED: [&str; 10] = [
     "/v1/containers",
     "/v1/evals",
     "/v1/videos",
+    "/v1/skills",
+    "/v1/chatkit",
+    "/v1/content_provenance_checks",
+    "/v1/audio/voices",
+    "/v1/audio/voice_consents",
+    "/v1/realtime/calls",
+    "/v1/realtime/client_secrets",
+    "/v1/realtime/sessions",
+    "/v1/realtime/transcription_sessions",
+    // Of responses, what keeps nothing; of chat completions, those that the provider has stored.
+    "/v1/responses/compact",
+    "/v1/responses/input_tokens",
+    "/v1/chat/completions",
 ];
 
 fn passes(path: &str) -> bool {
-    PASSED.iter().any(|route| {
-        let rest = path.strip_prefix(route);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    PASSED.iter().any(|route| is_within(path, route)) && is_plain(path)
+}
+
+fn is_within(path: &str, route: &str) -> bool {
+    let rest = path.strip_prefix(route);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether no segment is made of dots: one that is could leave the provider's base, or the routes that are passed on.
+fn is_plain(path: &str) -> bool {
+    let decoded = url::decode(path);
+    !decoded.split('/').any(|it| it == "." || it == "..")
+}
+
+/// `DELETE /v1/models/{model}`: only fine-tuned models can be deleted, and those belong to the account of a key. The name may
+/// begin with its provider's, as models are listed here.
+fn deletion(app: &App, path: &str) -> Route {
+    let Some(id) = path.strip_prefix("/v1/models/").filter(|id| is_plain(id)) else {
+        return Route::Unknown;
+    };
+    let providers = &app.gateway.routes().settings.providers;
+    let mut slashes = ["/", "%2F", "%2f"].into_iter();
+    let named = slashes.find_map(|slash| id.split_once(slash));
+    Route::Call(match named {
+        Some((provider, model)) if providers.contains_key(provider) => {
+            Call::pass(Some(provider), &format!("/v1/models/{model}"))
+        }
+        _ => Call::pass(None, path),
     })
 }
 
-/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on. Only plain paths are: a segment of
-/// dots could leave the provider's base.
+/// OpenAI's routes that are refused, and why: a client is told so, instead of that the URL is unknown.
+const NOT_SERVED: [(&str, &str, &str); 4] = [
+    ("/v1/responses", "conversations_not_kept", NOT_KEPT),
+    ("/v1/conversations", "conversations_not_kept", NOT_KEPT),
+    ("/v1/organization", "administration_not_passed", NOT_PASSED),
+    ("/v1/projects", "administration_not_passed", NOT_PASSED),
+];
+const NOT_KEPT: &str = "Conversations are not kept here yet: a response is answered once and then forgotten. Send the whole \
+                        conversation in `input` of POST /v1/responses.";
+const NOT_PASSED: &str = "The administration of a provider's organization is not passed on: send this to the provider itself, \
+                          with its administrator's key.";
+
+fn not_served(path: &str) -> Option<Route> {
+    let mut refused = NOT_SERVED.iter();
+    let (_, code, why) = refused.find(|(route, ..)| is_within(path, route))?;
+    Some(Route::NotServed(code, why))
+}
+
+/// `/providers/{name}/…`: what is known is carried like any call, the rest is passed on.
 fn native(method: &Method, path: &str) -> Route {
     let named = path.strip_prefix("/providers/");
     let Some((name, _)) = named.and_then(|rest| rest.split_once('/')) else {
@@ -131,8 +200,7 @@ fn native(method: &Method, path: &str) -> Route {
     let rest = path
         .get("/providers/".len() + name.len()..)
         .unwrap_or_default();
-    let decoded = models::decode(rest);
-    if name.is_empty() || decoded.split('/').any(|it| it == "." || it == "..") {
+    if name.is_empty() || !is_plain(rest) {
         return Route::Unknown;
     }
     if let Some((endpoint, in_url)) = gemini_call(rest)
@@ -143,6 +211,9 @@ fn native(method: &Method, path: &str) -> Route {
             provider: Some(name.to_owned()),
             ..Call::of(endpoint)
         });
+    }
+    if method == Method::GET && rest.ends_with("/realtime") {
+        return Route::Realtime(Some(name.to_owned()));
     }
     let known = KNOWN.iter().find(|(tail, _)| rest.ends_with(tail));
     match known {
@@ -185,7 +256,7 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
         "batchEmbedContents" => (Endpoint::GeminiBatchEmbed, false),
         _ => return None,
     };
-    let model = models::decode(model);
+    let model = url::decode(model);
     Some((endpoint, InUrl { model, stream }))
 }
 
@@ -205,8 +276,16 @@ const ROOT: &str = concat!(
     r#"","api":"/v1"}"#
 );
 
-/// Answers one request; what becomes of its connection.
-pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
+/// How a request was answered.
+pub enum Answered {
+    /// As HTTP answers; what becomes of its connection.
+    Http(After),
+    /// Not yet: a provider has agreed to a WebSocket, which needs the connection whole.
+    Agreed(Box<Session>),
+}
+
+/// Answers one request.
+pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
     let head = client.session.req_header();
     let path = head.uri.path();
     let mut route = route(app, &head.method, path);
@@ -220,26 +299,22 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> After {
     };
     match route {
         Route::Call(asked) => call(app, client, asked).await,
-        Route::NoUpgrade => {
-            // Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
-            let message = "this URL has no WebSocket: send a POST request";
-            let body = reply::error(message, Some("upgrade_not_supported"));
-            client.answer_early(426, Vec::new(), body).await;
+        Route::Realtime(provider) => {
+            if let Some(session) = realtime(app, client, provider).await {
+                return Answered::Agreed(session);
+            }
         }
+        Route::NoUpgrade => no_socket(client).await,
         Route::Models => models::list(app, client).await,
         Route::Model(id) => models::one(app, client, &id).await,
         Route::Api(page) => api::answer(app, client, page).await,
         Route::Ops(page) => ops::answer(app, client, page).await,
         Route::Root => whole(client, 200, Bytes::from_static(ROOT.as_bytes())).await,
-        Route::WrongMethod(allowed) => {
-            let message = format!("this URL is for {allowed} requests");
-            let body = reply::error(&message, Some("method_not_allowed"));
-            let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
-            client.answer_early(405, headers, body).await;
-        }
+        Route::WrongMethod(allowed) => wrong_method(client, allowed).await,
+        Route::NotServed(code, why) => not_found(client, code, why.to_owned()).await,
         Route::Unknown => unknown(client).await,
     }
-    client.after()
+    Answered::Http(client.after())
 }
 
 /// What a route says of a call.
@@ -301,22 +376,101 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
         },
         Err(why) => return client.refuse(&Refusal::DropParams(why)).await,
     };
+    carry(gateway, client, inbound, credential.as_ref()).await;
+}
+
+/// Sends a request its way; what comes back is a session that waits for its connection.
+async fn carry(
+    gateway: &Gateway,
+    client: &mut SessionClient<'_>,
+    inbound: Inbound,
+    credential: Option<&Credential>,
+) -> Option<Box<Session>> {
     // Boxed: the future of the whole way is large, and an idle connection need not carry it.
-    let carried = Box::pin(gateway.carry(inbound, credential.as_ref(), client)).await;
-    if let Err(refusal) = carried {
-        client.refuse(&refusal).await;
+    match Box::pin(gateway.carry(inbound, credential, client)).await {
+        Ok(session) => session,
+        Err(refusal) => {
+            client.refuse(&refusal).await;
+            None
+        }
     }
+}
+
+/// A handshake: refused, answered with the provider's own refusal, or agreed to.
+async fn realtime(
+    app: &App,
+    client: &mut SessionClient<'_>,
+    provider: Option<String>,
+) -> Option<Box<Session>> {
+    let head = client.session.req_header();
+    let handshake = match Handshake::read(head) {
+        Ok(handshake) => handshake,
+        Err(why) => {
+            no_upgrade(client, why).await;
+            return None;
+        }
+    };
+    let headers = &head.headers;
+    let credential = Credential::of_handshake(headers);
+    let (call_id, started_at_us) = (client.request_id, client.started_at_us);
+    let inbound = match Inbound::new(call_id, started_at_us, Endpoint::Realtime, None, headers) {
+        Ok(inbound) => Inbound {
+            provider: provider.map(Arc::from),
+            handshake: Some(handshake),
+            ..inbound
+        },
+        Err(why) => {
+            client.refuse(&Refusal::DropParams(why)).await;
+            return None;
+        }
+    };
+    carry(&app.gateway, client, inbound, credential.as_ref()).await
+}
+
+/// Tells a client why its request cannot become a WebSocket, and what would.
+async fn no_upgrade(client: &mut SessionClient<'_>, why: NotAnUpgrade) {
+    let body = reply::error(&why.to_string(), Some("upgrade_required"));
+    let mut headers = Vec::new();
+    if why.status() == 426 {
+        let version = http::header::SEC_WEBSOCKET_VERSION;
+        headers.push((version, HeaderValue::from_static("13")));
+        // HTTP/2 knows no such header (RFC 9113, section 8.2.2).
+        if !client.session.is_http2() {
+            let websocket = HeaderValue::from_static("websocket");
+            headers.push((http::header::UPGRADE, websocket));
+        }
+    }
+    client.answer_early(why.status(), headers, body).await;
+}
+
+/// Codex asks for a WebSocket first, and only this status makes it go on over HTTP at once.
+async fn no_socket(client: &mut SessionClient<'_>) {
+    let message = "this URL has no WebSocket: send a POST request";
+    let body = reply::error(message, Some("upgrade_not_supported"));
+    client.answer_early(426, Vec::new(), body).await;
+}
+
+async fn wrong_method(client: &mut SessionClient<'_>, allowed: &'static str) {
+    let message = format!("this URL is for {allowed} requests");
+    let body = reply::error(&message, Some("method_not_allowed"));
+    let headers = vec![(http::header::ALLOW, HeaderValue::from_static(allowed))];
+    client.answer_early(405, headers, body).await;
 }
 
 async fn unknown(client: &mut SessionClient<'_>) {
     let head = client.session.req_header();
     let path: String = head.uri.path().chars().take(200).collect();
+    let message = format!("Unknown request URL: {} {path}", head.method);
+    not_found(client, "unknown_url", message).await;
+}
+
+async fn not_found(client: &mut SessionClient<'_>, code: &str, message: String) {
     let told = Told {
         status: 404,
         kind: "invalid_request_error",
-        code: Some("unknown_url".to_owned()),
+        code: Some(code.to_owned()),
         param: None,
-        message: format!("Unknown request URL: {} {path}", head.method),
+        message,
         retry_after: None,
         rate: None,
         side: Side::Caller,

@@ -5,18 +5,53 @@
 //! taken out of it then.
 //!
 //! In [`super::app::App`] the session is borrowed by the request's client and then finished. A tunnel needs it whole: the
-//! answer to the request says so to `process_new_http`, which hands the session over here, relays, and returns none, for
-//! nothing is left to be used again.
+//! answer to the request says so to `process_new_http`, which hands the session over here and returns none, for nothing
+//! is left to be used again.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use pingora::http::ResponseHeader;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
+use uuid::Uuid;
+use weir_filters::gateway::Gateway;
+use weir_filters::session::Session;
 use weir_filters::tunnel::Side;
+
+use super::client::REQUEST_ID;
 
 /// More than any client has to say before it knows that it is connected.
 const MAX_EARLY_BYTES: usize = 64 * 1024;
+
+/// Agrees with a client that its connection is a realtime session from now on, and relays that to its end.
+pub async fn serve(
+    gateway: &Gateway,
+    session: ServerSession,
+    agreed: Session,
+    request_id: Uuid,
+    mut shutdown: ShutdownWatch,
+) {
+    let reply = agreed.reply().and_then(|mut reply| {
+        reply.insert_header(REQUEST_ID.clone(), request_id.to_string())?;
+        Ok(reply)
+    });
+    let client = match reply {
+        Ok(reply) => hand_over(session, reply).await,
+        Err(_) => None,
+    };
+    let Some(client) = client else {
+        return agreed.abandon().await;
+    };
+    let stopping = async {
+        if shutdown.wait_for(|is_stopping| *is_stopping).await.is_err() {
+            // Nobody is left who could say so.
+            std::future::pending().await
+        }
+    };
+    // Boxed: it lasts for long, and every other request's future need not have room for it.
+    Box::pin(agreed.relay(gateway, client, stopping)).await;
+}
 
 /// Agrees with a client that its connection is a WebSocket from now on, and takes it out of HTTP. None if the client is
 /// gone, or its connection cannot leave HTTP.

@@ -20,6 +20,7 @@
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
 //! - [`anthropic`]: what Anthropic's clients are told beside answers: errors, token counts
 //! - [`websocket`]: the messages of a WebSocket that is relayed as it is, and [`realtime`]: what they used
+//! - [`url`](mod@url): percent-encoding
 //! - [`models_list`]: the answer of `/v1/models`
 //! - [`model_catalogue`]: lists of models, read from providers and written for clients
 //! - [`model_parameters`]: what a request to a model may hold, as a JSON Schema
@@ -65,5 +66,6 @@ mod skim;
 mod sse;
 pub mod stream;
 pub mod translate;
+pub mod url;
 pub mod usage;
 pub mod websocket;

@@ -173,13 +173,8 @@ pub fn check(request: &Request, carries: &Carries, losses: &mut Losses) -> Resul
         if carries.content.contains(&kind) {
             continue;
         }
-        // Thoughts and refusals of earlier turns are context, not what is asked.
-        let class = match kind {
-            ContentKind::Thinking => Class::Hint,
-            _ => Class::Meaning,
-        };
         let what = format!("{place} ({})", kind.as_str());
-        losses.lose(&what, UNKNOWN_THERE, class)?;
+        losses.lose(&what, UNKNOWN_THERE, kind.class())?;
     }
     let is_carried = |name: &&String| carries.rest.contains(&name.as_str());
     for name in request.rest.keys().filter(|name| !is_carried(name)) {

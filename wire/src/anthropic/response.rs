@@ -45,7 +45,7 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
         id: message.string("id").map_err(unreadable)?,
         model: message.string("model").map_err(unreadable)?,
         created_s: None,
-        service_tier: tier.map(str::to_owned),
+        service_tier: tier.map(neutral_tier),
         usage: usage.and_then(|usage| usage::read(&usage.to_string())),
         choices: vec![Choice {
             index: 0,
@@ -116,6 +116,15 @@ pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
         "usage": usage,
     });
     message.to_string().into_bytes()
+}
+
+/// A tier by OpenAI's name for it.
+fn neutral_tier(tier: &str) -> String {
+    match tier {
+        "standard" => "default",
+        other => other,
+    }
+    .to_owned()
 }
 
 fn service_tier(reply: &Reply) -> Option<&'static str> {

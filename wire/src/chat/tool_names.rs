@@ -14,7 +14,7 @@ const MAX_ID_BYTES: usize = 40;
 const HASH_BYTES: usize = 17;
 
 /// A tool's name as OpenAI takes it.
-pub(super) fn fit_name(name: &str) -> Cow<'_, str> {
+pub(crate) fn fit_name(name: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if name.len() <= MAX_NAME_BYTES && name.bytes().all(is_plain) {
         return Cow::Borrowed(name);
@@ -52,7 +52,7 @@ fn with_hash(letters: impl Iterator<Item = char>, whole: &str, max: usize) -> St
 
 /// The names that were changed in one request.
 #[derive(Debug, Default)]
-pub(super) struct ChangedNames {
+pub(crate) struct ChangedNames {
     /// As sent, and as the client knows it.
     names: Vec<(String, String)>,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Fields;
+use super::{Class, Fields};
 use crate::format::Format;
 
 /// Who speaks.
@@ -188,6 +188,14 @@ impl ContentKind {
         Self::ToolResult,
         Self::Other,
     ];
+
+    /// What becomes of it at a target that cannot take it: thoughts of earlier turns are context, not what is asked.
+    pub fn class(self) -> Class {
+        match self {
+            Self::Thinking => Class::Hint,
+            _ => Class::Meaning,
+        }
+    }
 
     /// What messages and documents call it.
     pub fn as_str(self) -> &'static str {

@@ -165,6 +165,10 @@ impl Writer<'_> {
 
     /// A message of a tool can only be text: media follow as the user's.
     fn result(&mut self, result: &ToolResult, at: usize) -> Result<(), Loss> {
+        if result.is_error {
+            let why = "results of that format are no errors, but for what they say";
+            self.losses.hint("is_error", why)?;
+        }
         let mut said = Said::default();
         for part in &result.parts {
             if self.is_foreign(&part.content, at)? {

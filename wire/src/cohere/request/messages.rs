@@ -15,6 +15,9 @@ const NOT_OURS: &str = "it is a part of another format's";
 pub(super) fn write(request: &Request, losses: &mut Losses) -> Result<Vec<Value>, Loss> {
     let mut messages = Vec::new();
     for (at, message) in request.messages.iter().enumerate() {
+        if message.name.is_some() {
+            losses.hint("name", "messages of that format have no names")?;
+        }
         let mut writer = Writer { at, losses };
         match message.role {
             Role::System | Role::Developer => {

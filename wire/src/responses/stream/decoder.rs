@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::message::{Closing, Item, Message, Opening};
+use crate::chat::tool_names::ChangedNames;
 use crate::errors::{self, UpstreamError};
 use crate::framing::Frame;
 use crate::json;
@@ -34,6 +35,7 @@ pub(crate) struct Decoder {
     /// The number of the item that spoke last, for servers that do not say which one does.
     latest: usize,
     tools: u32,
+    has_refusal: bool,
 }
 
 /// What has been told of an item.
@@ -61,6 +63,7 @@ impl Decoder {
             items: HashMap::new(),
             latest: 0,
             tools: 0,
+            has_refusal: false,
         }
     }
 
@@ -98,6 +101,7 @@ impl Decoder {
             "response.refusal.delta" => {
                 if let Some(text) = message.delta.filled() {
                     self.start(None, emit);
+                    self.has_refusal = true;
                     self.seen(index).has_text = true;
                     let choice = CHOICE;
                     emit(Event::Refusal { choice, text });
@@ -202,6 +206,8 @@ impl Decoder {
         };
         if let Some(name) = item.name.filled() {
             let id = item.call_id.filled().or(item.id.filled());
+            let names = ChangedNames::of(&self.context.request);
+            let name = Cow::Borrowed(names.restore(&name));
             self.tool_start(index, id, name, is_custom, emit);
         }
     }
@@ -262,10 +268,11 @@ impl Decoder {
                     emit(Event::Annotations { choice, value });
                 }
             }
-            Content::Refusal(text) if !is_told => emit(Event::Refusal {
-                choice,
-                text: Cow::Owned(text),
-            }),
+            Content::Refusal(text) if !is_told => {
+                self.has_refusal = true;
+                let text = Cow::Owned(text);
+                emit(Event::Refusal { choice, text });
+            }
             Content::Thinking(thinking) => rest_of_thinking(thinking, is_told, emit),
             Content::ToolCall(call) => self.rest_of_call(call, is_told, emit),
             Content::Image {
@@ -309,6 +316,8 @@ impl Decoder {
             cut_off(closing.incomplete_details.as_ref())
         } else if self.tools > 0 {
             Finish::ToolCalls
+        } else if self.has_refusal {
+            Finish::Refusal
         } else {
             Finish::Stop
         };

@@ -31,6 +31,7 @@ pub(crate) struct Encoder {
     /// What is done, by its index: all of it is told again at the end.
     done: BTreeMap<usize, Slot>,
     finish: Option<Finish>,
+    has_refusal: bool,
     usage: Option<Usage>,
 }
 
@@ -49,6 +50,7 @@ impl Encoder {
             calls: BTreeMap::new(),
             done: BTreeMap::new(),
             finish: None,
+            has_refusal: false,
             usage: None,
         }
     }
@@ -200,7 +202,7 @@ impl Encoder {
     }
 
     fn close_all(&mut self, out: &mut Vec<u8>) {
-        let status = match Outcome::of(self.finish.as_ref()) {
+        let status = match Outcome::of(self.finish.as_ref(), self.has_refusal) {
             Outcome::Incomplete(_) => ItemStatus::Incomplete,
             _ => ItemStatus::Completed,
         };
@@ -225,7 +227,7 @@ impl Encoder {
 
     fn complete(&mut self, out: &mut Vec<u8>) {
         self.close_all(out);
-        let outcome = Outcome::of(self.finish.as_ref());
+        let outcome = Outcome::of(self.finish.as_ref(), self.has_refusal);
         let kind = match outcome {
             Outcome::Incomplete(_) => "response.incomplete",
             _ => "response.completed",
@@ -248,7 +250,10 @@ impl Encoder {
     fn encode_content(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Text { text, .. } if !text.is_empty() => self.say(false, text, out),
-            Event::Refusal { text, .. } if !text.is_empty() => self.say(true, text, out),
+            Event::Refusal { text, .. } if !text.is_empty() => {
+                self.has_refusal = true;
+                self.say(true, text, out);
+            }
             Event::Thinking { text, .. } if !text.is_empty() => self.think(text, out),
             Event::Signature { signature, .. } => self.sign(signature, false, out),
             Event::RedactedThinking { signature, .. } => self.sign(signature, true, out),
