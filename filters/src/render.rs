@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 use weir_wire::body::{self, Edit, ModelEdit};
 use weir_wire::fields::RequestError;
+use weir_wire::foreign;
 use weir_wire::format::Format;
 use weir_wire::loss::{DropParams, Loss, Losses};
 use weir_wire::multipart::Splice;
@@ -127,7 +128,7 @@ pub(crate) fn render(
     Ok(outbound)
 }
 
-/// The same format: the client's bytes, the few edits apart.
+/// The same format: the client's bytes, the few edits apart, and what other providers signed, which this one would refuse.
 fn splice(ask: &Ask, target: &Target, outbound: &mut Outbound) {
     let quirks = &target.upstream.provider().quirks;
     let format = outbound.format;
@@ -140,7 +141,8 @@ fn splice(ask: &Ask, target: &Target, outbound: &mut Outbound) {
     };
     outbound.strip_usage = include_usage && !ask.head.include_usage;
     let rendered = body::render(&ask.body, &ask.head, &edit);
-    outbound.body = Payload::Bytes(rendered.into());
+    let own = foreign::without_foreign_thoughts(format, &rendered);
+    outbound.body = Payload::Bytes(own.unwrap_or(rendered).into());
 }
 
 /// A form: the client's bytes, the model apart.

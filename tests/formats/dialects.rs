@@ -169,13 +169,14 @@ impl Dialect {
     fn error(self, body: &Value) -> Option<String> {
         let error = match self {
             Self::Responses if body["type"] == "response.failed" => &body["response"]["error"],
+            Self::Responses if body["type"] == "error" => body,
             _ => &body["error"],
         };
         let words = error["message"].as_str()?;
         let complete = match self {
             Self::Anthropic => body["type"] == "error" && error["type"].is_string(),
             Self::Gemini => error["code"].is_u64() && error["status"].is_string(),
-            Self::Responses if body["type"] == "response.failed" => error["code"].is_string(),
+            Self::Responses if body["type"].is_string() => error["code"].is_string(),
             _ => error["type"].is_string(),
         };
         assert!(

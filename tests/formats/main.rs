@@ -6,12 +6,13 @@
 )]
 
 mod dialects;
+mod history;
 mod matrix;
 mod questions;
 
 use serde_json::{Value, json};
 use weir_testkit::upstream::formats::{
-    ARGUMENTS, CUT_TEXT, ERROR_WORDS, RETRY_AFTER_S, TEXT, THOUGHTS, TOOL,
+    ARGUMENTS, CUT_TEXT, ERROR_WORDS, FAULT_WORDS, RETRY_AFTER_S, TEXT, THOUGHTS, TOOL,
 };
 use weir_testkit::{Gateway, Upstream, provider_formats};
 
@@ -167,6 +168,35 @@ fn a_cut_answer_never_ends_as_a_success() {
     });
     matrix.assert_rows(|case, row| case.expect("end", &row["end"], &json!("failed")));
     matrix.finish();
+}
+
+#[test]
+fn an_error_in_a_stream_is_told_in_the_clients_own_way() {
+    let mut matrix = Matrix::start();
+    matrix.for_all_streams("story-fault", Question::Plain, |case, heard| {
+        case.expect("ended", &heard.ended, &false);
+        case.expect("begun", &heard.text.starts_with(CUT_TEXT), &true);
+        let words = heard.error.as_deref().unwrap_or_default();
+        case.expect("has the words", &words.contains(FAULT_WORDS), &true);
+    });
+    matrix.assert_rows(|case, row| case.expect("end", &row["end"], &json!("failed")));
+    matrix.finish();
+}
+
+#[test]
+fn usage_that_was_not_asked_for_is_metered_and_not_told() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_every_format(WEIR, &upstream).start();
+    for format in provider_formats() {
+        let body = weir_testkit::stream_body(&format!("p-{format}/story-text"));
+        let told = gateway.client().stream(&body).transcript();
+        assert_eq!(told.content(), TEXT, "{format}");
+        assert_eq!(told.usages(), Vec::<Value>::new(), "{format}");
+    }
+    for row in gateway.wait_for_calls(provider_formats().count()) {
+        let estimated = row["estimated"].as_bool();
+        assert_eq!(estimated, Some(false), "{row}");
+    }
 }
 
 #[test]

@@ -59,13 +59,33 @@ impl Matrix {
 
     /// Asks in every combination that can be, and lets `check` look at what was heard.
     pub fn for_all(&mut self, story: &str, question: Question, check: impl Fn(&mut Case, &Heard)) {
+        self.ask_all(&[false, true], story, question, check);
+    }
+
+    /// The same, streams only.
+    pub fn for_all_streams(
+        &mut self,
+        story: &str,
+        question: Question,
+        check: impl Fn(&mut Case, &Heard),
+    ) {
+        self.ask_all(&[true], story, question, check);
+    }
+
+    fn ask_all(
+        &mut self,
+        modes: &[bool],
+        story: &str,
+        question: Question,
+        check: impl Fn(&mut Case, &Heard),
+    ) {
         let client = self.client();
         for format in provider_formats() {
             for dialect in Dialect::ALL {
                 if question.has_tools() && !dialect.converses() {
                     continue;
                 }
-                for stream in [false, true] {
+                for &stream in modes {
                     let mut case = Case {
                         dialect,
                         format,

@@ -53,9 +53,14 @@ for (const [dialect, model] of Object.entries(dialects)) {
       });
     }
 
-    test(name('structured output'), async (t) => {
-      const more = { output: Output.object({ schema: Place }) };
-      const answer = await generateText(asked('story-json', more));
+    test(name('structured output'), async () => {
+      const question = asked('story-json', { output: Output.object({ schema: Place }) });
+      if (dialect === 'messages' && format === 'ollama') {
+        // By Messages it is a tool that must be called, and Ollama cannot be told so.
+        await assert.rejects(generateText(question), /`tool_choice` cannot be sent to `p-ollama`/);
+        return;
+      }
+      const answer = await generateText(question);
       assert.deepEqual(answer.output, { city: 'Grüße', degrees: 7 });
     });
 

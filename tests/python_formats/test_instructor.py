@@ -34,6 +34,11 @@ def test_tools(target):
     assert (place.city, place.degrees) == ("Grüße", 7)
 
 
+def test_what_ollama_cannot_be_told_is_refused_by_name():
+    with pytest.raises(Exception, match="`tool_choice` cannot be sent to `p-ollama`"):
+        over_openai(instructor.Mode.TOOLS).chat.completions.create(model="p-ollama/story-json", response_model=Place, **ASKED)
+
+
 @every_format
 def test_json_schema(target):
     client = over_openai(instructor.Mode.JSON_SCHEMA)

@@ -14,6 +14,7 @@
 //! - [`responses`]: beside the translation, what every request of this format is held against
 //! - [`gemini`]: besides its translation, what a gateway says of itself in Google's words: errors, token counts
 //! - [`loss`]: what a translation cannot carry, and what becomes of it
+//! - [`foreign`]: other providers' proofs, taken out of histories that need no translation
 //! - [`bedrock`]: besides its translation, the framing of its streams and the path of its models
 //! - [`stream`]: the relay of a streamed answer from any format to any other
 //! - [`embeddings`] and [`rerank`]: the same for vectors and for orders of documents, which many APIs give
@@ -42,6 +43,7 @@ pub mod embeddings;
 pub mod errors;
 pub mod estimate;
 pub mod fields;
+pub mod foreign;
 pub mod format;
 mod framing;
 pub mod gemini;

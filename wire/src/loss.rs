@@ -113,11 +113,17 @@ impl Losses {
     /// no more than a hint: which tool is called is certain, and of its calls the first is taken.
     ///
     /// # Errors
-    /// Unless one tool is named, or the policy is to drop everything.
+    /// Unless one tool must be called, or the policy is to drop everything.
     pub fn parallel_calls(&mut self, request: &Request, why: &'static str) -> Result<(), Loss> {
-        let class = match request.tool_choice {
-            Some(ToolChoice::Named(_)) => Class::Hint,
-            _ => Class::Meaning,
+        let is_certain = match &request.tool_choice {
+            Some(ToolChoice::Named(_)) => true,
+            Some(ToolChoice::Required) => request.tools.len() == 1,
+            _ => false,
+        };
+        let class = if is_certain {
+            Class::Hint
+        } else {
+            Class::Meaning
         };
         self.lose(Param::ParallelToolCalls.as_str(), why, class)
     }
@@ -214,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn that_calls_come_one_at_a_time_is_a_hint_where_one_tool_is_named() {
+    fn that_calls_come_one_at_a_time_is_a_hint_where_one_tool_must_be_called() {
         let lost = |choice| {
             let request = Request {
                 tool_choice: choice,

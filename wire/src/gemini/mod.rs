@@ -26,5 +26,6 @@ pub use count::count_tokens_reply;
 pub use errors::{error_body, error_event};
 pub(crate) use request::{CARRIES, read_request, write_request};
 pub(crate) use response::{read_reply, write_reply};
+pub(crate) use signature::{SKIP as UNCHECKED_SIGNATURE, is_foreign_signature};
 pub use stream::KEEP_ALIVE;
 pub(crate) use stream::{Decoder, Encoder};

@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::neutral::Signature;
 
 /// What stands in for a signature that a history of another model lacks; Google documents that it is not checked.
-pub(super) const SKIP: &str = "skip_thought_signature_validator";
+pub(crate) const SKIP: &str = "skip_thought_signature_validator";
 
 /// Marks thoughts that are hidden, before the signature's own mark of its origin.
 const REDACTED: &str = "weir.redacted.";
@@ -40,6 +40,11 @@ pub(super) fn write(signature: &Signature, is_redacted: bool) -> Cow<'_, str> {
 /// Reads a `thoughtSignature`, and whether the thoughts it belongs to are hidden.
 pub(super) fn read(text: &str) -> (Signature, bool) {
     unwrap(text).unwrap_or_else(|| (Signature::new(Format::Gemini, text), false))
+}
+
+/// Whether a `thoughtSignature` is another provider's.
+pub(crate) fn is_foreign_signature(text: &str) -> bool {
+    unwrap(text).is_some()
 }
 
 fn unwrap(text: &str) -> Option<(Signature, bool)> {

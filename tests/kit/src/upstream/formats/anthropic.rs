@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::rules::{alternation, bearer, list, pairing, text};
-use super::story::{Asked, CACHED, INPUT, OUTPUT, SIGNATURE, Tale};
+use super::story::{Asked, CACHED, FAULT_WORDS, INPUT, OUTPUT, SIGNATURE, Tale};
 use super::{Dialect, named};
 
 pub(super) struct Anthropic;
@@ -127,6 +127,11 @@ impl Dialect for Anthropic {
         events.push(named("message_delta", &end));
         events.push(named("message_stop", &json!({"type": "message_stop"})));
         events
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        let error = json!({"type": "overloaded_error", "message": FAULT_WORDS});
+        named("error", &json!({"type": "error", "error": error}))
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

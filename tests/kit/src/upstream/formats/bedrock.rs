@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::Dialect;
-use super::event_stream::message;
+use super::event_stream::{exception, message};
 use super::rules::{alternation, bearer, list, pairing, text};
-use super::story::{Asked, CACHED, INPUT, OUTPUT, SIGNATURE, Tale};
+use super::story::{Asked, CACHED, FAULT_WORDS, INPUT, OUTPUT, SIGNATURE, Tale};
 
 pub(super) struct Bedrock;
 
@@ -143,6 +143,13 @@ impl Dialect for Bedrock {
         let metadata = json!({"metrics": {"latencyMs": 42}, "p": "a", "usage": usage()});
         events.push(message("metadata", &metadata));
         events
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        exception(
+            "modelStreamErrorException",
+            &json!({"message": FAULT_WORDS}),
+        )
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

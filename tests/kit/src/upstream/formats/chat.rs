@@ -7,7 +7,7 @@ use super::super::payload::with;
 use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::rules::{bearer, list, text};
-use super::story::{Asked, CACHED, Call, INPUT, OUTPUT, Tale};
+use super::story::{Asked, CACHED, Call, FAULT_WORDS, INPUT, OUTPUT, Tale};
 use super::{Dialect, data};
 
 pub(super) struct Chat;
@@ -130,6 +130,12 @@ impl Dialect for Chat {
         }
         events.push(b"data: [DONE]\n\n".to_vec());
         events
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        let error =
+            json!({"message": FAULT_WORDS, "type": "server_error", "param": null, "code": null});
+        data(&json!({"error": error}))
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

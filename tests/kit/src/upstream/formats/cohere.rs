@@ -6,7 +6,7 @@ use super::super::payload::with;
 use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::rules::{bearer, list, text};
-use super::story::{Asked, CACHED, INPUT, OUTPUT, Tale};
+use super::story::{Asked, CACHED, FAULT_WORDS, INPUT, OUTPUT, Tale};
 use super::{Dialect, named};
 
 pub(super) struct Cohere;
@@ -134,6 +134,14 @@ impl Dialect for Cohere {
         let end = json!({"type": "message-end", "delta": {"finish_reason": finish(tale), "usage": usage()}});
         events.push(named("message-end", &end));
         events
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        let delta = json!({"error": FAULT_WORDS, "finish_reason": "ERROR"});
+        named(
+            "message-end",
+            &json!({"type": "message-end", "delta": delta}),
+        )
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

@@ -5,14 +5,26 @@ use serde_json::Value;
 
 /// One message with an event's name and its payload.
 pub(super) fn message(event: &str, payload: &Value) -> Vec<u8> {
+    framed(
+        [(":event-type", event), (":message-type", "event")],
+        payload,
+    )
+}
+
+/// One message that tells of a failure.
+pub(super) fn exception(kind: &str, payload: &Value) -> Vec<u8> {
+    framed(
+        [(":exception-type", kind), (":message-type", "exception")],
+        payload,
+    )
+}
+
+fn framed(names: [(&str, &str); 2], payload: &Value) -> Vec<u8> {
     let mut headers = Vec::new();
-    for (name, value) in [
-        (":event-type", event),
-        (":content-type", "application/json"),
-        (":message-type", "event"),
-    ] {
+    for (name, value) in names {
         push_header(name, value, &mut headers);
     }
+    push_header(":content-type", "application/json", &mut headers);
     let payload = payload.to_string();
     // The prelude of 12 bytes and the checksum of 4 count, too.
     let total = 12 + headers.len() + payload.len() + 4;

@@ -7,7 +7,7 @@ use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::Dialect;
 use super::rules::{list, text};
-use super::story::{Asked, CACHED, INPUT, OUTPUT, SIGNATURE, Tale};
+use super::story::{Asked, CACHED, FAULT_WORDS, INPUT, OUTPUT, SIGNATURE, Tale};
 
 pub(super) struct Gemini;
 
@@ -122,6 +122,11 @@ impl Dialect for Gemini {
             format!("data: {event}\r\n\r\n").into_bytes()
         };
         parts.into_iter().enumerate().map(event).collect()
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        let error = json!({"code": 503, "message": FAULT_WORDS, "status": "UNAVAILABLE"});
+        format!("data: {}\r\n\r\n", json!({"error": error})).into_bytes()
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

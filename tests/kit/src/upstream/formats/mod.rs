@@ -12,7 +12,9 @@ mod responses;
 mod rules;
 mod story;
 
-pub use story::{ARGUMENTS, CUT_TEXT, ERROR_WORDS, RETRY_AFTER_S, SIGNATURE, TEXT, THOUGHTS, TOOL};
+pub use story::{
+    ARGUMENTS, CUT_TEXT, ERROR_WORDS, FAULT_WORDS, RETRY_AFTER_S, SIGNATURE, TEXT, THOUGHTS, TOOL,
+};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -43,6 +45,9 @@ trait Dialect {
 
     /// The events of a streamed answer, as they are written. One that begins, one for each piece of content, and so on.
     fn stream(&self, tale: &Tale, model: &str, request: &Value) -> Vec<Vec<u8>>;
+
+    /// The event by which the vendor tells that a stream that has begun fails.
+    fn fault(&self) -> Vec<u8>;
 
     /// A refusal in the vendor's shape, for 400, 401 and 429.
     fn refusal(&self, status: u16, words: &str) -> Reply;
@@ -97,7 +102,11 @@ fn play(seen: &Seen) -> Play {
     }
     let tale = story.tale(&dialect.asked(&request), seen);
     if dialect.is_streamed(seen, &request) {
-        let events = dialect.stream(&tale, model, &request);
+        let mut events = dialect.stream(&tale, model, &request);
+        if story == Story::Fault {
+            events.truncate(story::CUT_AFTER);
+            events.push(dialect.fault());
+        }
         return streamed(dialect.media_type(), events, story == Story::Cut);
     }
     let reply = Reply::json(200, &dialect.whole(&tale, model));
@@ -120,7 +129,7 @@ fn beside_chat(seen: &Seen, request: &Value) -> Reply {
     Reply::json(200, &answer).completes()
 }
 
-/// A streamed answer; one that is cut stops in the middle of its fourth event.
+/// A streamed answer; one that is cut stops in the middle of an event.
 fn streamed(media_type: &str, events: Vec<Vec<u8>>, is_cut: bool) -> Play {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -7,7 +7,7 @@ use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::Dialect;
 use super::rules::{list, text};
-use super::story::{Asked, INPUT, OUTPUT, Tale};
+use super::story::{Asked, FAULT_WORDS, INPUT, OUTPUT, Tale};
 
 pub(super) struct Ollama;
 
@@ -88,6 +88,10 @@ impl Dialect for Ollama {
         let end = last(tale, model, json!({"role": "assistant", "content": ""}));
         lines.push(format!("{end}\n").into_bytes());
         lines
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        format!("{}\n", json!({"error": FAULT_WORDS})).into_bytes()
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

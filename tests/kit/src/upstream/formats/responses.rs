@@ -7,7 +7,7 @@ use super::super::payload::with;
 use super::super::record::Seen;
 use super::super::reply::Reply;
 use super::rules::{bearer, list, text};
-use super::story::{Asked, CACHED, Call, End, INPUT, OUTPUT, SIGNATURE, Tale};
+use super::story::{Asked, CACHED, Call, End, FAULT_WORDS, INPUT, OUTPUT, SIGNATURE, Tale};
 use super::{Dialect, named};
 
 pub(super) struct Responses;
@@ -97,6 +97,12 @@ impl Dialect for Responses {
             json!({"response": response(tale, model, &output, true)}),
         );
         log.events
+    }
+
+    fn fault(&self) -> Vec<u8> {
+        let event = json!({"type": "error", "sequence_number": super::story::CUT_AFTER, "code": "server_error",
+            "message": FAULT_WORDS, "param": null});
+        named("error", &event)
     }
 
     fn refusal(&self, status: u16, words: &str) -> Reply {

@@ -19,9 +19,11 @@ pub const ARGUMENTS: &str = r#"{"city":"Oslo"}"#;
 pub const ERROR_WORDS: &str = "The scripted vendor asks you to slow down.";
 /// The wait that `story-error` asks for.
 pub const RETRY_AFTER_S: u64 = 7;
-/// What has been said when `story-cut` breaks off: the beginning of [`TEXT`].
+/// What has been said when `story-cut` and `story-fault` break off: the beginning of [`TEXT`].
 pub const CUT_TEXT: &str = "Grüße";
-/// How many events `story-cut` sends whole; in every format some of them carry text by then.
+/// The words of `story-fault`, which come in the middle of its stream.
+pub const FAULT_WORDS: &str = "The scripted vendor broke while it was speaking.";
+/// How many events `story-cut` and `story-fault` send whole; in every format some of them carry text by then.
 pub(super) const CUT_AFTER: usize = 5;
 
 /// Tokens of the prompt, those from the cache among them.
@@ -44,6 +46,7 @@ pub(super) enum Story {
     Length,
     Error,
     Cut,
+    Fault,
     Echo,
 }
 
@@ -57,6 +60,7 @@ impl Story {
             "story-length" => Self::Length,
             "story-error" => Self::Error,
             "story-cut" => Self::Cut,
+            "story-fault" => Self::Fault,
             "story-echo" => Self::Echo,
             _ => Self::Text,
         }
