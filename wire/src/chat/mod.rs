@@ -8,7 +8,7 @@ mod request;
 mod response;
 mod stream;
 mod thinking;
-mod tool_names;
+pub(crate) mod tool_names;
 mod usage;
 mod write_json;
 

@@ -14,7 +14,7 @@ const MAX_ID_BYTES: usize = 40;
 const HASH_BYTES: usize = 17;
 
 /// A tool's name as OpenAI takes it.
-pub(super) fn fit_name(name: &str) -> Cow<'_, str> {
+pub(crate) fn fit_name(name: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if name.len() <= MAX_NAME_BYTES && name.bytes().all(is_plain) {
         return Cow::Borrowed(name);
@@ -27,7 +27,7 @@ pub(super) fn fit_name(name: &str) -> Cow<'_, str> {
 }
 
 /// The id of a tool call as OpenAI takes it.
-pub(super) fn fit_id(id: &str) -> Cow<'_, str> {
+pub(crate) fn fit_id(id: &str) -> Cow<'_, str> {
     if id.len() <= MAX_ID_BYTES {
         return Cow::Borrowed(id);
     }
@@ -36,6 +36,15 @@ pub(super) fn fit_id(id: &str) -> Cow<'_, str> {
         false => '_',
     });
     Cow::Owned(with_hash(ascii, id, MAX_ID_BYTES))
+}
+
+/// The name of a user as OpenAI takes it: at most 64 characters. Claude Code's is a JSON text of some 200, and stays the
+/// same for a session when it is shortened.
+pub(crate) fn fit_user(user: &str) -> Cow<'_, str> {
+    if user.chars().count() <= MAX_NAME_BYTES {
+        return Cow::Borrowed(user);
+    }
+    fit_name(user)
 }
 
 /// The start of `letters`, all ASCII, and a hash of the whole, so that two names stay two.
@@ -52,7 +61,7 @@ fn with_hash(letters: impl Iterator<Item = char>, whole: &str, max: usize) -> St
 
 /// The names that were changed in one request.
 #[derive(Debug, Default)]
-pub(super) struct ChangedNames {
+pub(crate) struct ChangedNames {
     /// As sent, and as the client knows it.
     names: Vec<(String, String)>,
 }
@@ -83,7 +92,7 @@ impl ChangedNames {
 
 /// Makes ids for calls that come without one: unique in an answer, and the same each time it is read.
 #[derive(Debug)]
-pub(super) struct CallIds {
+pub(crate) struct CallIds {
     stem: String,
     made: u32,
 }
@@ -115,6 +124,21 @@ mod tests {
             fit_id("toolu_01A09q90qw90lq917835lq9"),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn only_long_users_are_changed() {
+        assert_eq!(fit_user("jörg@example.com"), "jörg@example.com");
+        let of_claude_code = |session: u8| {
+            format!(
+                r#"{{"device_id":"{}","session_id":"{session}"}}"#,
+                "a".repeat(64)
+            )
+        };
+        let (one, other) = (of_claude_code(1), of_claude_code(2));
+        assert_eq!(fit_user(&one).len(), MAX_NAME_BYTES);
+        assert_eq!(fit_user(&one), fit_user(&one.clone()));
+        assert_ne!(fit_user(&one), fit_user(&other));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::write_input::{Input, write_input};
+use crate::chat::tool_names::{fit_name, fit_user};
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
-use crate::neutral::{ContentKind, Fields, Param, Request, ResponseFormat, ToolChoice};
+use crate::neutral::{ContentKind, Fields, Param, Request, ResponseFormat, Tool, ToolChoice};
 use crate::responses::response::to_json;
 use crate::responses::tools;
 use crate::translate::Target;
@@ -56,12 +57,10 @@ pub(crate) const CARRIES: Carries = Carries {
 };
 
 /// Members that are written as they are.
-const PLAIN: [(Param, &str); 8] = [
+const PLAIN: [(Param, &str); 6] = [
     (Param::Temperature, "temperature"),
     (Param::TopP, "top_p"),
     (Param::TopLogprobs, "top_logprobs"),
-    (Param::User, "user"),
-    (Param::SafetyIdentifier, "safety_identifier"),
     (Param::PromptCacheKey, "prompt_cache_key"),
     (Param::Metadata, "metadata"),
     (Param::Truncation, "truncation"),
@@ -90,13 +89,21 @@ pub(crate) fn write_request(
     write_tools(request, &mut body);
     write_limits(request, &mut body, losses)?;
     write_text(request, &mut body);
-    let include = write_reasoning(request, has_thoughts, &mut body);
+    let include = write_reasoning(request, has_thoughts, &mut body, losses)?;
     if !include.is_empty() {
         body.insert("include".to_owned(), json!(include));
     }
     for (param, key) in PLAIN {
         if let Some(value) = request.param(param) {
             body.insert(key.to_owned(), value.clone());
+        }
+    }
+    for (param, key) in [
+        (Param::User, "user"),
+        (Param::SafetyIdentifier, "safety_identifier"),
+    ] {
+        if let Some(user) = request.param(param).and_then(Value::as_str) {
+            body.insert(key.to_owned(), json!(fit_user(user)));
         }
     }
     if let Some(tier) = request.param(Param::ServiceTier) {
@@ -116,7 +123,7 @@ pub(crate) fn write_request(
 }
 
 fn write_tools(request: &Request, body: &mut Fields) {
-    let mut written: Vec<Value> = request.tools.iter().filter_map(tools::write).collect();
+    let mut written: Vec<Value> = request.tools.iter().filter_map(write_tool).collect();
     if let Some(options) = request.param(Param::WebSearchOptions) {
         written.push(web_search(options));
     }
@@ -128,7 +135,11 @@ fn write_tools(request: &Request, body: &mut Fields) {
         // Without tools the choice is refused, and says nothing.
         Some(ToolChoice::Auto | ToolChoice::None) if !has_tools => {}
         Some(choice) => {
-            let written = tools::write_choice(choice, &request.tools);
+            let mut written = tools::write_choice(choice, &request.tools);
+            fit_named(&mut written);
+            if let Some(Value::Array(allowed)) = written.get_mut("tools") {
+                allowed.iter_mut().for_each(fit_named);
+            }
             body.insert("tool_choice".to_owned(), written);
         }
         None => {}
@@ -138,6 +149,21 @@ fn write_tools(request: &Request, body: &mut Fields) {
         .filter(|_| has_tools)
     {
         body.insert("parallel_tool_calls".to_owned(), flag.clone());
+    }
+}
+
+/// A tool, by a name that OpenAI takes: other formats take longer ones, with dots and colons.
+fn write_tool(tool: &Tool) -> Option<Value> {
+    let mut written = tools::write(tool)?;
+    if !matches!(tool, Tool::Hosted { .. }) {
+        fit_named(&mut written);
+    }
+    Some(written)
+}
+
+fn fit_named(tool: &mut Value) {
+    if let Some(Value::String(name)) = tool.get_mut("name") {
+        *name = fit_name(name).into_owned();
     }
 }
 
@@ -240,9 +266,14 @@ fn schema_name(name: &str) -> String {
 }
 
 /// Returns what `include` must ask for.
-fn write_reasoning(request: &Request, has_thoughts: bool, body: &mut Fields) -> Vec<&'static str> {
+fn write_reasoning(
+    request: &Request,
+    has_thoughts: bool,
+    body: &mut Fields,
+    losses: &mut Losses,
+) -> Result<Vec<&'static str>, Loss> {
     let mut include = Vec::new();
-    let effort = request
+    let mut effort = request
         .reasoning
         .as_ref()
         .and_then(|it| it.effort_or_near());
@@ -255,8 +286,14 @@ fn write_reasoning(request: &Request, has_thoughts: bool, body: &mut Fields) -> 
         include.push("message.output_text.logprobs");
     }
     let Some(reasoning) = &request.reasoning else {
-        return include;
+        return Ok(include);
     };
+    // Only few models know the word, and the others refuse it: it is sent where the client itself said it.
+    if effort == Some("none") && reasoning.effort.is_none() {
+        let why = "most models of that format refuse to be told not to think";
+        losses.hint(Param::Reasoning.as_str(), why)?;
+        effort = None;
+    }
     let shown = (reasoning.include_thoughts == Some(true)).then_some("auto");
     let summary = reasoning.summary.as_deref().or(shown);
     let mut written = Fields::new();
@@ -269,7 +306,7 @@ fn write_reasoning(request: &Request, has_thoughts: bool, body: &mut Fields) -> 
     if !written.is_empty() {
         body.insert("reasoning".to_owned(), Value::Object(written));
     }
-    include
+    Ok(include)
 }
 
 /// The format these files write.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::write::HERE;
+use crate::chat::tool_names::fit_name;
 use crate::loss::{Loss, Losses};
 use crate::neutral::{
     Content, Message, Part, Request, Role, Source, Thinking, ToolCall, ToolResult,
@@ -121,11 +122,16 @@ impl Writer<'_> {
 
     fn write_call(&mut self, call: &ToolCall) {
         let id = self.ids.of_call(call);
+        let name = fit_name(&call.name);
         self.items.push(if call.is_custom {
-            json!({"type": "custom_tool_call", "call_id": id, "name": call.name, "input": call.input})
+            json!({"type": "custom_tool_call", "call_id": id, "name": name, "input": call.input})
         } else {
-            let arguments = if call.input.trim().is_empty() { "{}" } else { &call.input };
-            json!({"type": "function_call", "call_id": id, "name": call.name, "arguments": arguments})
+            let arguments = if call.input.trim().is_empty() {
+                "{}"
+            } else {
+                &call.input
+            };
+            json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments})
         });
     }
 

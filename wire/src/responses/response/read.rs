@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::chat::tool_names::ChangedNames;
 use crate::errors;
 use crate::fields::{RequestError, Taker};
 use crate::format::Format;
@@ -166,7 +167,9 @@ impl Output {
             id: call_id
                 .or(item_id)
                 .unwrap_or_else(|| made_up_call_id(context, at)),
-            name: item.required_string("name")?,
+            name: ChangedNames::of(&context.request)
+                .restore(&item.required_string("name")?)
+                .to_owned(),
             input: if input.trim().is_empty() && !is_custom {
                 "{}".to_owned()
             } else {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::message::{Closing, Item, Message, Opening};
+use crate::chat::tool_names::ChangedNames;
 use crate::errors::{self, UpstreamError};
 use crate::framing::Frame;
 use crate::json;
@@ -28,6 +29,7 @@ type Emit<'e> = dyn FnMut(Event<'_>) + 'e;
 #[derive(Debug)]
 pub(crate) struct Decoder {
     context: Context,
+    names: ChangedNames,
     has_started: bool,
     is_over: bool,
     items: HashMap<usize, Seen>,
@@ -56,6 +58,7 @@ impl Decoder {
     pub fn new(context: &Context) -> Self {
         Self {
             context: context.clone(),
+            names: ChangedNames::of(&context.request),
             has_started: false,
             is_over: false,
             items: HashMap::new(),
@@ -222,6 +225,10 @@ impl Decoder {
         seen.tool = Some(tool);
         self.tools += 1;
         let made_up = || Cow::Owned(made_up_call_id(&self.context, self.latest));
+        let name = match self.names.restore(&name) {
+            same if same == name => name,
+            original => Cow::Owned(original.to_owned()),
+        };
         emit(Event::ToolStart {
             choice: CHOICE,
             tool,
