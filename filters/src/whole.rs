@@ -1,10 +1,12 @@
 //! An answer that is not a stream: read whole, metered, and given to the client untouched or in its own format.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use weir_wire::chat_reply;
 use weir_wire::estimate;
 use weir_wire::format::Format;
-use weir_wire::translate::{self, ReplyError};
+use weir_wire::translate::{self, Context, ReplyError};
 
 use crate::attempt::{Run, Stop};
 use crate::exchange::done_unless;
@@ -81,9 +83,8 @@ impl<S: Sink> Run<'_, S> {
                 Ok(done_unless(ended.is_err(), 200))
             }
             Answered::Whole(body) if self.delivery.is_begun() && is_stream_asked => {
-                // Committed early as a stream, and then the provider answered whole: its body as one event is the best
-                // that is left to do, and it is what the client's parser can read.
-                self.whole_as_event(&body).await
+                // Committed early as a stream, and then the provider answered whole.
+                self.whole_as_events(attempt, &body).await
             }
             Answered::Whole(body) => {
                 let status = head.status;
@@ -201,12 +202,25 @@ impl<S: Sink> Run<'_, S> {
         Ok(Answered::Whole(body.into()))
     }
 
-    async fn whole_as_event(&mut self, body: &[u8]) -> Result<Finish, Stop> {
-        let mut event = Vec::with_capacity(body.len() + 24);
-        event.extend_from_slice(b"data: ");
-        event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-        event.extend_from_slice(b"\n\ndata: [DONE]\n\n");
-        self.delivery.write(Bytes::from(event)).await?;
+    /// A whole answer as the events by which a stream would have told it. One that cannot be read is told as one event,
+    /// which is the best that is left to do.
+    async fn whole_as_events(
+        &mut self,
+        attempt: &Attempt<'_>,
+        body: &[u8],
+    ) -> Result<Finish, Stop> {
+        let mut context = Context::clone(&attempt.outbound.context);
+        let head = &self.held.planned.allowed.ask.head;
+        Arc::make_mut(&mut context.request).include_usage |= head.include_usage;
+        let events = match attempt.outbound.way {
+            Way::Conversation { client, provider } => {
+                let reply = translate::read_reply(provider, body, &context);
+                reply.map(|reply| translate::write_reply_as_stream(client, &reply, &context))
+            }
+            Way::Plain | Way::Adapted(_) => Err(ReplyError::Unreadable(String::new())),
+        };
+        let events = events.unwrap_or_else(|_| as_event(body));
+        self.delivery.write(Bytes::from(events)).await?;
         let ended = self.delivery.end().await;
         Ok(done_unless(ended.is_err(), 200))
     }
@@ -223,6 +237,14 @@ enum Answered {
 /// Whether an answer is anything but OpenAI's chat or completions to a client of the same.
 fn is_foreign(client: Format, provider: Format) -> bool {
     client != provider || !matches!(client, Format::Chat | Format::Completions)
+}
+
+fn as_event(body: &[u8]) -> Vec<u8> {
+    let mut event = Vec::with_capacity(body.len() + 24);
+    event.extend_from_slice(b"data: ");
+    event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    event.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+    event
 }
 
 fn is_object(body: &[u8]) -> bool {
