@@ -27,7 +27,7 @@ pub(crate) fn fit_name(name: &str) -> Cow<'_, str> {
 }
 
 /// The id of a tool call as OpenAI takes it.
-pub(crate) fn fit_id(id: &str) -> Cow<'_, str> {
+pub(super) fn fit_id(id: &str) -> Cow<'_, str> {
     if id.len() <= MAX_ID_BYTES {
         return Cow::Borrowed(id);
     }
@@ -92,7 +92,7 @@ impl ChangedNames {
 
 /// Makes ids for calls that come without one: unique in an answer, and the same each time it is read.
 #[derive(Debug)]
-pub(crate) struct CallIds {
+pub(super) struct CallIds {
     stem: String,
     made: u32,
 }
@@ -130,10 +130,8 @@ mod tests {
     fn only_long_users_are_changed() {
         assert_eq!(fit_user("jörg@example.com"), "jörg@example.com");
         let of_claude_code = |session: u8| {
-            format!(
-                r#"{{"device_id":"{}","session_id":"{session}"}}"#,
-                "a".repeat(64)
-            )
+            let device = "a".repeat(64);
+            format!(r#"{{"device_id":"{device}","session_id":"{session}"}}"#)
         };
         let (one, other) = (of_claude_code(1), of_claude_code(2));
         assert_eq!(fit_user(&one).len(), MAX_NAME_BYTES);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::chat::tool_names::fit_name;
 use crate::fields::{RequestError, Taker};
 use crate::format::Format;
 use crate::neutral::{Fields, Tool, ToolChoice};
@@ -61,7 +62,7 @@ pub(super) fn write(tool: &Tool) -> Option<Value> {
             ..
         } => {
             written.insert("type".into(), json!("function"));
-            written.insert("name".into(), json!(name));
+            written.insert("name".into(), json!(fit_name(name)));
             if let Some(text) = description {
                 written.insert("description".into(), json!(text));
             }
@@ -78,7 +79,7 @@ pub(super) fn write(tool: &Tool) -> Option<Value> {
             format,
         } => {
             written.insert("type".into(), json!("custom"));
-            written.insert("name".into(), json!(name));
+            written.insert("name".into(), json!(fit_name(name)));
             if let Some(text) = description {
                 written.insert("description".into(), json!(text));
             }
@@ -165,5 +166,5 @@ fn named(name: &str, tools: &[Tool]) -> Value {
     let is_custom = tools
         .iter()
         .any(|tool| matches!(tool, Tool::Custom { name: one, .. } if one == name));
-    json!({"type": if is_custom { "custom" } else { "function" }, "name": name})
+    json!({"type": if is_custom { "custom" } else { "function" }, "name": fit_name(name)})
 }

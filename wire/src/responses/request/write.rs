@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::write_input::{Input, write_input};
-use crate::chat::tool_names::{fit_name, fit_user};
+use crate::chat::tool_names::fit_user;
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
-use crate::neutral::{ContentKind, Fields, Param, Request, ResponseFormat, Tool, ToolChoice};
+use crate::neutral::{ContentKind, Fields, Param, Request, ResponseFormat, ToolChoice};
 use crate::responses::response::to_json;
 use crate::responses::tools;
 use crate::translate::Target;
@@ -123,7 +123,7 @@ pub(crate) fn write_request(
 }
 
 fn write_tools(request: &Request, body: &mut Fields) {
-    let mut written: Vec<Value> = request.tools.iter().filter_map(write_tool).collect();
+    let mut written: Vec<Value> = request.tools.iter().filter_map(tools::write).collect();
     if let Some(options) = request.param(Param::WebSearchOptions) {
         written.push(web_search(options));
     }
@@ -135,11 +135,7 @@ fn write_tools(request: &Request, body: &mut Fields) {
         // Without tools the choice is refused, and says nothing.
         Some(ToolChoice::Auto | ToolChoice::None) if !has_tools => {}
         Some(choice) => {
-            let mut written = tools::write_choice(choice, &request.tools);
-            fit_named(&mut written);
-            if let Some(Value::Array(allowed)) = written.get_mut("tools") {
-                allowed.iter_mut().for_each(fit_named);
-            }
+            let written = tools::write_choice(choice, &request.tools);
             body.insert("tool_choice".to_owned(), written);
         }
         None => {}
@@ -149,21 +145,6 @@ fn write_tools(request: &Request, body: &mut Fields) {
         .filter(|_| has_tools)
     {
         body.insert("parallel_tool_calls".to_owned(), flag.clone());
-    }
-}
-
-/// A tool, by a name that OpenAI takes: other formats take longer ones, with dots and colons.
-fn write_tool(tool: &Tool) -> Option<Value> {
-    let mut written = tools::write(tool)?;
-    if !matches!(tool, Tool::Hosted { .. }) {
-        fit_named(&mut written);
-    }
-    Some(written)
-}
-
-fn fit_named(tool: &mut Value) {
-    if let Some(Value::String(name)) = tool.get_mut("name") {
-        *name = fit_name(name).into_owned();
     }
 }
 

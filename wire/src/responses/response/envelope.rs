@@ -27,8 +27,10 @@ pub(in crate::responses) enum Outcome {
 }
 
 impl Outcome {
-    pub fn of(finish: Option<&Finish>) -> Self {
+    /// A refusal that was said is an answer like any other; `has_refusal` tells whether one was.
+    pub fn of(finish: Option<&Finish>, has_refusal: bool) -> Self {
         match finish {
+            Some(Finish::Refusal) if !has_refusal => Self::Incomplete("content_filter"),
             Some(Finish::Length | Finish::ContextWindow) => Self::Incomplete("max_output_tokens"),
             Some(Finish::ContentFilter) => Self::Incomplete("content_filter"),
             _ => Self::Completed,

@@ -31,8 +31,11 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
         return Err(ReplyError::Unreadable("it has no `output`".to_owned()));
     };
     let output = read_output(output, 0, context).map_err(unreadable)?;
+    let is_refusal = |part: &Part| matches!(part.content, Content::Refusal(_));
     let finish = finish.unwrap_or(if output.has_calls {
         Finish::ToolCalls
+    } else if output.parts.iter().any(is_refusal) {
+        Finish::Refusal
     } else {
         Finish::Stop
     });
@@ -159,6 +162,7 @@ impl Output {
         context: &Context,
     ) -> Result<Content, RequestError> {
         self.has_calls = true;
+        let names = ChangedNames::of(&context.request);
         let key = if is_custom { "input" } else { "arguments" };
         let input = item.string(key)?.unwrap_or_default();
         let call_id = item.string("call_id")?.filter(|id| !id.is_empty());
@@ -167,9 +171,7 @@ impl Output {
             id: call_id
                 .or(item_id)
                 .unwrap_or_else(|| made_up_call_id(context, at)),
-            name: ChangedNames::of(&context.request)
-                .restore(&item.required_string("name")?)
-                .to_owned(),
+            name: names.restore(&item.required_string("name")?).to_owned(),
             input: if input.trim().is_empty() && !is_custom {
                 "{}".to_owned()
             } else {

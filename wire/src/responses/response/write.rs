@@ -13,7 +13,11 @@ use crate::translate::Context;
 pub(crate) fn write_reply(reply: &Reply, context: &Context) -> Vec<u8> {
     // There is one answer in this format, and its requests cannot ask for more.
     let choice = reply.choices.first();
-    let outcome = Outcome::of(choice.and_then(|it| it.finish.as_ref()));
+    let is_refusal = |part: &Part| matches!(part.content, Content::Refusal(_));
+    let outcome = Outcome::of(
+        choice.and_then(|it| it.finish.as_ref()),
+        choice.is_some_and(|it| it.parts.iter().any(is_refusal)),
+    );
     let mut output = choice
         .map(|choice| write_output(choice, context))
         .unwrap_or_default();

@@ -29,13 +29,13 @@ type Emit<'e> = dyn FnMut(Event<'_>) + 'e;
 #[derive(Debug)]
 pub(crate) struct Decoder {
     context: Context,
-    names: ChangedNames,
     has_started: bool,
     is_over: bool,
     items: HashMap<usize, Seen>,
     /// The number of the item that spoke last, for servers that do not say which one does.
     latest: usize,
     tools: u32,
+    has_refusal: bool,
 }
 
 /// What has been told of an item.
@@ -58,12 +58,12 @@ impl Decoder {
     pub fn new(context: &Context) -> Self {
         Self {
             context: context.clone(),
-            names: ChangedNames::of(&context.request),
             has_started: false,
             is_over: false,
             items: HashMap::new(),
             latest: 0,
             tools: 0,
+            has_refusal: false,
         }
     }
 
@@ -101,6 +101,7 @@ impl Decoder {
             "response.refusal.delta" => {
                 if let Some(text) = message.delta.filled() {
                     self.start(None, emit);
+                    self.has_refusal = true;
                     self.seen(index).has_text = true;
                     let choice = CHOICE;
                     emit(Event::Refusal { choice, text });
@@ -205,6 +206,8 @@ impl Decoder {
         };
         if let Some(name) = item.name.filled() {
             let id = item.call_id.filled().or(item.id.filled());
+            let names = ChangedNames::of(&self.context.request);
+            let name = Cow::Borrowed(names.restore(&name));
             self.tool_start(index, id, name, is_custom, emit);
         }
     }
@@ -225,10 +228,6 @@ impl Decoder {
         seen.tool = Some(tool);
         self.tools += 1;
         let made_up = || Cow::Owned(made_up_call_id(&self.context, self.latest));
-        let name = match self.names.restore(&name) {
-            same if same == name => name,
-            original => Cow::Owned(original.to_owned()),
-        };
         emit(Event::ToolStart {
             choice: CHOICE,
             tool,
@@ -269,10 +268,11 @@ impl Decoder {
                     emit(Event::Annotations { choice, value });
                 }
             }
-            Content::Refusal(text) if !is_told => emit(Event::Refusal {
-                choice,
-                text: Cow::Owned(text),
-            }),
+            Content::Refusal(text) if !is_told => {
+                self.has_refusal = true;
+                let text = Cow::Owned(text);
+                emit(Event::Refusal { choice, text });
+            }
             Content::Thinking(thinking) => rest_of_thinking(thinking, is_told, emit),
             Content::ToolCall(call) => self.rest_of_call(call, is_told, emit),
             Content::Image {
@@ -316,6 +316,8 @@ impl Decoder {
             cut_off(closing.incomplete_details.as_ref())
         } else if self.tools > 0 {
             Finish::ToolCalls
+        } else if self.has_refusal {
+            Finish::Refusal
         } else {
             Finish::Stop
         };

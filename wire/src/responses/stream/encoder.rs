@@ -31,6 +31,7 @@ pub(crate) struct Encoder {
     /// What is done, by its index: all of it is told again at the end.
     done: BTreeMap<usize, Slot>,
     finish: Option<Finish>,
+    has_refusal: bool,
     usage: Option<Usage>,
     /// Signs of life since the last event.
     pings: u32,
@@ -55,6 +56,7 @@ impl Encoder {
             calls: BTreeMap::new(),
             done: BTreeMap::new(),
             finish: None,
+            has_refusal: false,
             usage: None,
             pings: 0,
         }
@@ -217,7 +219,7 @@ impl Encoder {
     }
 
     fn close_all(&mut self, out: &mut Vec<u8>) {
-        let status = match Outcome::of(self.finish.as_ref()) {
+        let status = match Outcome::of(self.finish.as_ref(), self.has_refusal) {
             Outcome::Incomplete(_) => ItemStatus::Incomplete,
             _ => ItemStatus::Completed,
         };
@@ -242,7 +244,7 @@ impl Encoder {
 
     fn complete(&mut self, out: &mut Vec<u8>) {
         self.close_all(out);
-        let outcome = Outcome::of(self.finish.as_ref());
+        let outcome = Outcome::of(self.finish.as_ref(), self.has_refusal);
         let kind = match outcome {
             Outcome::Incomplete(_) => "response.incomplete",
             _ => "response.completed",
@@ -265,7 +267,10 @@ impl Encoder {
     fn encode_content(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Text { text, .. } if !text.is_empty() => self.say(false, text, out),
-            Event::Refusal { text, .. } if !text.is_empty() => self.say(true, text, out),
+            Event::Refusal { text, .. } if !text.is_empty() => {
+                self.has_refusal = true;
+                self.say(true, text, out);
+            }
             Event::Thinking { text, .. } if !text.is_empty() => self.think(text, out),
             Event::Signature { signature, .. } => self.sign(signature, false, out),
             Event::RedactedThinking { signature, .. } => self.sign(signature, true, out),

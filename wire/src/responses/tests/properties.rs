@@ -231,8 +231,12 @@ fn play(steps: Vec<Step>, finish: Finish) -> Vec<Event<'static>> {
     usage.set(Unit::Input, 3);
     usage.set(Unit::CacheWrite5m, 2);
     usage.set(Unit::Reasoning, 4);
+    let is_refused = events
+        .iter()
+        .any(|event| matches!(event, Event::Refusal { text, .. } if !text.is_empty()));
     let finish = match finish {
         Finish::Stop if tools > 0 => Finish::ToolCalls,
+        Finish::Stop if is_refused => Finish::Refusal,
         other => other,
     };
     events.extend([
