@@ -57,10 +57,12 @@ pub(crate) const CARRIES: Carries = Carries {
 };
 
 /// Members that are written as they are.
-const PLAIN: [(Param, &str); 6] = [
+const PLAIN: [(Param, &str); 8] = [
     (Param::Temperature, "temperature"),
     (Param::TopP, "top_p"),
     (Param::TopLogprobs, "top_logprobs"),
+    (Param::User, "user"),
+    (Param::SafetyIdentifier, "safety_identifier"),
     (Param::PromptCacheKey, "prompt_cache_key"),
     (Param::Metadata, "metadata"),
     (Param::Truncation, "truncation"),
@@ -95,15 +97,13 @@ pub(crate) fn write_request(
     }
     for (param, key) in PLAIN {
         if let Some(value) = request.param(param) {
-            body.insert(key.to_owned(), value.clone());
-        }
-    }
-    for (param, key) in [
-        (Param::User, "user"),
-        (Param::SafetyIdentifier, "safety_identifier"),
-    ] {
-        if let Some(user) = request.param(param).and_then(Value::as_str) {
-            body.insert(key.to_owned(), json!(fit_user(user)));
+            let value = match (param, value) {
+                (Param::User | Param::SafetyIdentifier, Value::String(user)) => {
+                    json!(fit_user(user))
+                }
+                _ => value.clone(),
+            };
+            body.insert(key.to_owned(), value);
         }
     }
     if let Some(tier) = request.param(Param::ServiceTier) {
