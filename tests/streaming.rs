@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use weir_testkit::upstream::{Cut, Framing, Split, TEXT, UsageStyle};
 use weir_testkit::{
     Act, Chat, Gateway, PATIENCE, Play, Reply, Transcript, Upstream, chat_body, stream_body,
@@ -291,6 +292,22 @@ fn retries_go_on_after_an_early_begin() {
         (stream.content().as_str(), stream.is_done(), stream.error()),
         (TEXT, true, None)
     );
+}
+
+#[test]
+fn a_whole_answer_after_an_early_begin_is_told_as_a_stream() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("stream", "early_commit_after_ms: 200")
+        .start();
+    let message = json!({"role": "assistant", "content": TEXT});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    let answer =
+        json!({"id": "x", "object": "chat.completion", "model": "ok", "choices": [choice]});
+    upstream.next(Reply::json(200, &answer).after(Duration::from_millis(800)));
+    let stream = stream_of(&gateway);
+    assert_eq!((stream.content().as_str(), stream.is_done()), (TEXT, true));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use weir_wire::chat_stream::{ChatStream, StreamRules};
 use weir_wire::errors::UpstreamError;
 use weir_wire::format::Format;
-use weir_wire::stream::{Ending, Stream};
+use weir_wire::stream::{Ending, Stream, StreamError};
 use weir_wire::translate;
 
 use crate::attempt::{Run, Stop, failed};
@@ -40,6 +40,15 @@ struct Opening {
 async fn drain(link: &mut Link) {
     let rest = async { while let Ok(Some(_)) = link.read_body().await {} };
     let _ = tokio::time::timeout(DRAIN, rest).await;
+}
+
+/// What a stream that cannot be relayed any further means for its connection.
+fn unreadable(error: StreamError) -> LinkError {
+    LinkError::Broken(match error {
+        StreamError::EventTooLong { .. } => "an event of its stream is too long",
+        StreamError::AnswerTooLong { .. } => "its answer is too long",
+        _ => "its stream is not framed as its format says",
+    })
 }
 
 /// The relay for an attempt's stream.
@@ -114,12 +123,11 @@ impl<S: Sink> Run<'_, S> {
         link: &mut Link,
         out: &mut Vec<Bytes>,
     ) -> Result<bool, LinkError> {
-        const TOO_LONG: LinkError = LinkError::Broken("an event of its stream is too long");
         let Progress::Streaming(stream) = &mut self.tally.progress else {
             return Ok(true);
         };
         let mut bytes = piece.len();
-        stream.feed(piece, out).map_err(|_| TOO_LONG)?;
+        stream.feed(piece, out).map_err(unreadable)?;
         if matches!(link, Link::Demo(_)) {
             return Ok(false);
         }
@@ -130,7 +138,7 @@ impl<S: Sink> Run<'_, S> {
             match link.read_body().now_or_never() {
                 Some(Ok(Some(piece))) => {
                     bytes += piece.len();
-                    stream.feed(piece, out).map_err(|_| TOO_LONG)?;
+                    stream.feed(piece, out).map_err(unreadable)?;
                 }
                 Some(Ok(None)) => return Ok(true),
                 Some(Err(error)) => return Err(error),

@@ -65,7 +65,26 @@ pub(crate) enum Payload {
 }
 
 /// Says an ask as a target wants it. `request` is the ask in neutral terms; it is there for every translated way.
+///
+/// Where the nearest format cannot take the request whole, the provider's others are tried: OpenAI's Responses know no
+/// `stop`, but its chat does.
 pub(crate) fn render(
+    ask: &Ask,
+    target: &Target,
+    way: Way,
+    request: &Arc<Request>,
+) -> Result<Outbound, Unsaid> {
+    let nearest = render_as(ask, target, way, request);
+    let Err(Unsaid::Loss(loss)) = nearest else {
+        return nearest;
+    };
+    let mut others = way.others(target);
+    others
+        .find_map(|other| render_as(ask, target, other, request).ok())
+        .ok_or(Unsaid::Loss(loss))
+}
+
+fn render_as(
     ask: &Ask,
     target: &Target,
     way: Way,

@@ -58,6 +58,29 @@ impl Way {
         }
     }
 
+    /// Other formats in which the target can have a conversation that is translated anyway, the nearest first.
+    pub(crate) fn others(self, target: &Target) -> impl Iterator<Item = Self> {
+        let (translated, nearest) = match self {
+            Self::Conversation { client, provider } if client != provider => {
+                (Some(client), Some(provider))
+            }
+            _ => (None, None),
+        };
+        let formats = translated.into_iter().flat_map(move |client| {
+            let served_by = client.served_by().iter();
+            served_by.map(move |provider| Self::Conversation {
+                client,
+                provider: *provider,
+            })
+        });
+        formats.filter(move |way| match way {
+            Self::Conversation { provider, .. } => {
+                Some(*provider) != nearest && target.formats.contains(provider)
+            }
+            _ => false,
+        })
+    }
+
     /// Whether the client's bytes are translated.
     pub(crate) fn is_translated(self) -> bool {
         match self {

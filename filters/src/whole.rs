@@ -1,10 +1,12 @@
 //! An answer that is not a stream: read whole, metered, and given to the client untouched or in its own format.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use weir_wire::chat_reply;
 use weir_wire::estimate;
 use weir_wire::format::Format;
-use weir_wire::translate::{self, ReplyError};
+use weir_wire::translate::{self, Context, ReplyError};
 
 use crate::attempt::{Run, Stop};
 use crate::exchange::done_unless;
@@ -80,10 +82,8 @@ impl<S: Sink> Run<'_, S> {
                 Ok(done_unless(ended.is_err(), 200))
             }
             Answered::Whole(body) if self.delivery.is_begun() => {
-                // Committed early as a stream, and then the provider answered whole: its body as one event is the best
-                // that is left to do, and it is what the client's parser can read.
-                self.whole_as_event(&body, ends_with_done(attempt.outbound.way))
-                    .await
+                // Committed early as a stream, and then the provider answered whole.
+                self.whole_as_events(attempt, &body).await
             }
             Answered::Whole(body) => {
                 let status = head.status;
@@ -202,15 +202,26 @@ impl<S: Sink> Run<'_, S> {
         Ok(Answered::Whole(body.into()))
     }
 
-    async fn whole_as_event(&mut self, body: &[u8], is_done_told: bool) -> Result<Finish, Stop> {
-        let mut event = Vec::with_capacity(body.len() + 24);
-        event.extend_from_slice(b"data: ");
-        event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-        event.extend_from_slice(b"\n\n");
-        if is_done_told {
-            event.extend_from_slice(b"data: [DONE]\n\n");
-        }
-        self.delivery.write(Bytes::from(event)).await?;
+    /// A whole answer as the events by which a stream would have told it. One that cannot be read is told as one event,
+    /// which is the best that is left to do.
+    async fn whole_as_events(
+        &mut self,
+        attempt: &Attempt<'_>,
+        body: &[u8],
+    ) -> Result<Finish, Stop> {
+        let mut context = Context::clone(&attempt.outbound.context);
+        let head = &self.held.planned.allowed.ask.head;
+        Arc::make_mut(&mut context.request).include_usage |= head.include_usage;
+        let events = match attempt.outbound.way {
+            Way::Conversation { client, provider } => {
+                let reply = translate::read_reply(provider, body, &context);
+                reply.map(|reply| translate::write_reply_as_stream(client, &reply, &context))
+            }
+            Way::Plain | Way::Adapted(_) => Err(ReplyError::Unreadable(String::new())),
+        };
+        let events =
+            events.unwrap_or_else(|_| as_event(body, ends_with_done(attempt.outbound.way)));
+        self.delivery.write(Bytes::from(events)).await?;
         let ended = self.delivery.end().await;
         Ok(done_unless(ended.is_err(), 200))
     }
@@ -235,6 +246,17 @@ fn ends_with_done(way: Way) -> bool {
         Way::Conversation { client, .. } => matches!(client, Format::Chat | Format::Completions),
         Way::Plain | Way::Adapted(_) => false,
     }
+}
+
+fn as_event(body: &[u8], is_done_told: bool) -> Vec<u8> {
+    let mut event = Vec::with_capacity(body.len() + 24);
+    event.extend_from_slice(b"data: ");
+    event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    event.extend_from_slice(b"\n\n");
+    if is_done_told {
+        event.extend_from_slice(b"data: [DONE]\n\n");
+    }
+    event
 }
 
 fn is_object(body: &[u8]) -> bool {

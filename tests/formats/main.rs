@@ -246,3 +246,24 @@ fn a_dropped_meaning_is_named_where_the_caller_says_so() {
         Some("n")
     );
 }
+
+#[test]
+fn a_provider_of_several_formats_is_asked_in_one_that_says_all() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("two", &upstream)
+        .provider_setting("two", "formats: [chat, responses]")
+        .start();
+    let ask = |stop: Value| {
+        let message = json!({"role": "user", "content": "Hi"});
+        let body = json!({"model": "two/story-text", "max_tokens": 9, "messages": [message], "stop_sequences": stop});
+        gateway
+            .client()
+            .post("/v1/messages", &body)
+            .assert_status(200);
+        upstream.last_request().path
+    };
+    assert_eq!(ask(json!([])), "/v1/responses");
+    // Responses knows no texts that end the answer.
+    assert_eq!(ask(json!(["END"])), "/v1/chat/completions");
+}

@@ -8,6 +8,7 @@ mod chunk;
 mod outbox;
 mod rewrite;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -82,6 +83,14 @@ pub enum StreamError {
     EventTooLong {
         /// The longest event that is taken.
         max: usize,
+    },
+    /// An answer that must be kept for its translation is longer than that.
+    #[error(
+        "The upstream sent an answer of more than {max} bytes, which is more than the gateway holds. End this stream."
+    )]
+    AnswerTooLong {
+        /// The longest answer that is taken.
+        max: u64,
     },
     /// A frame is not what its framing says: a checksum or a length is wrong.
     #[error("The upstream's stream is not framed as its format says. End this stream.")]
@@ -312,8 +321,17 @@ impl ChatStream {
     }
 }
 
+/// An event without the lines that clients cannot bear; empty if it has no others.
+pub(crate) fn bearable(event: &[u8]) -> Cow<'_, [u8]> {
+    match rewrite::rewrite(event, None) {
+        Verdict::Replace(text) => Cow::Owned(text),
+        Verdict::Drop => Cow::Borrowed(b""),
+        Verdict::Keep | Verdict::Cut(_) => Cow::Borrowed(event),
+    }
+}
+
 /// Whether an event that lacks its blank line has all its data, or tells of an error.
-fn is_worth_mending(event: &[u8]) -> bool {
+pub(crate) fn is_worth_mending(event: &[u8]) -> bool {
     let data = sse::data(event);
     if rewrite::find_error(event, data.as_deref()).is_some() {
         return true;

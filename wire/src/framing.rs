@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::bedrock::event_stream::Messages;
+use crate::chat_stream;
 use crate::sse::{self, EventEnds};
 use crate::stream::StreamError;
 
@@ -42,8 +43,8 @@ impl Framing {
         Self::EventStream(Messages::default())
     }
 
-    /// Takes a chunk and visits every event that is whole now, with its bytes as they came. The visitor returns false to
-    /// stop for good.
+    /// Takes a chunk and visits every event that is whole now, with its bytes as they came, the lines apart that clients
+    /// cannot bear. The visitor returns false to stop for good.
     pub fn feed(
         &mut self,
         chunk: &[u8],
@@ -75,7 +76,7 @@ impl Framing {
             Self::Sse(pieces) => {
                 let rest = pieces.take_rest();
                 if !rest.is_empty() {
-                    visit_sse(&rest, &mut visit);
+                    visit_last_sse(rest, &pieces.ends, &mut visit);
                 }
                 false
             }
@@ -106,12 +107,13 @@ fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
         return visit(Frame { name, data }, event);
     }
     if let Some(json) = sse::bare_json(event) {
+        // To a client these bytes are no event.
         return visit(
             Frame {
                 name: "error",
                 data: json,
             },
-            event,
+            b"",
         );
     }
     let mut name = "";
@@ -120,17 +122,34 @@ fn visit_sse(event: &[u8], visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool) -> 
             name = std::str::from_utf8(text).unwrap_or_default();
         }
     }
-    match sse::data(event) {
-        Some(data) => visit(Frame { name, data: &data }, event),
-        // A comment, or nothing: a sign of life.
-        None => visit(
-            Frame {
-                name: "",
-                data: b"",
-            },
-            event,
-        ),
+    let data = sse::data(event);
+    // Without data it is a comment, or nothing: a sign of life.
+    let frame = Frame {
+        name: if data.is_some() { name } else { "" },
+        data: data.as_deref().unwrap_or_default(),
+    };
+    visit(frame, &chat_stream::bearable(event))
+}
+
+/// Visits what the bytes ended with. An event that lacks only its blank line gets it; of one that broke off no byte is
+/// relayed, for what follows must not become a part of it.
+fn visit_last_sse(
+    mut event: Vec<u8>,
+    ends: &EventEnds,
+    visit: &mut impl FnMut(Frame<'_>, &[u8]) -> bool,
+) {
+    let mut is_whole = ends.is_after_event();
+    if !is_whole && chat_stream::is_worth_mending(&event) {
+        event.extend_from_slice(if event.ends_with(b"\n") {
+            b"\n"
+        } else {
+            b"\n\n"
+        });
+        is_whole = true;
     }
+    visit_sse(&event, &mut |frame, raw| {
+        visit(frame, if is_whole { raw } else { b"" })
+    });
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -97,7 +97,13 @@ pub struct Relay {
     ending: Option<Ending>,
     /// The error event as it came, for a client of the same format.
     raw_error: Option<Bytes>,
+    /// Bytes of images and sound so far, in base64.
+    media_bytes: u64,
 }
+
+/// The longest answer that is translated. Most formats tell some of it again at its end or want tool calls whole, so that
+/// it must be kept: an upstream that never stops must not fill the memory. As much as a whole answer may have.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 impl Relay {
     pub(crate) fn new(
@@ -113,6 +119,7 @@ impl Relay {
             failure: None,
             ending: None,
             raw_error: None,
+            media_bytes: 0,
         }
     }
 
@@ -129,7 +136,8 @@ impl Relay {
     /// Takes one network chunk and appends to `out` what to relay now. After the end or an error everything is ignored.
     ///
     /// # Errors
-    /// If an event is too long or not framed as its format says. The stream is dead then: `feed` says so again.
+    /// If an event or a translated answer is too long, or an event is not framed as its format says. The stream is dead
+    /// then: `feed` says so again.
     pub fn feed(
         &mut self,
         chunk: impl AsRef<[u8]>,
@@ -158,8 +166,19 @@ impl Relay {
                 raw,
             )
         });
+        self.media_bytes = self.media_bytes.saturating_add(written.media_bytes);
         written.flush(out);
-        fed.inspect_err(|failure| self.failure = Some(*failure))
+        fed.and_then(|()| self.check_length())
+            .inspect_err(|failure| self.failure = Some(*failure))
+    }
+
+    fn check_length(&self) -> Result<(), StreamError> {
+        let length = self.progress.output_bytes.saturating_add(self.media_bytes);
+        if self.encoder.is_some() && length > MAX_ANSWER_BYTES {
+            let max = MAX_ANSWER_BYTES;
+            return Err(StreamError::AnswerTooLong { max });
+        }
+        Ok(())
     }
 
     /// The stream is over: appends what is left to relay, and says how it ended.
@@ -216,6 +235,8 @@ impl Relay {
 #[derive(Default)]
 struct Written {
     bytes: Vec<u8>,
+    /// Bytes of images and sound that the events brought.
+    media_bytes: u64,
 }
 
 impl Written {
@@ -242,13 +263,14 @@ fn take(
     let output_bytes = progress.output_bytes;
     decoder.decode(frame, &mut |event| {
         note(progress, &event);
+        written.media_bytes += event.media_bytes() as u64;
         if let Some(encoder) = encoder {
             encoder.encode(&event, &mut written.bytes);
         }
     });
     progress.output_events += u64::from(progress.output_bytes > output_bytes);
     if progress.error.is_some() {
-        *raw_error = encoder.is_none().then(|| own(raw));
+        *raw_error = (encoder.is_none() && !raw.is_empty()).then(|| own(raw));
         return false;
     }
     if encoder.is_none() {
@@ -278,3 +300,6 @@ fn short(text: &str) -> Option<String> {
     const MAX_BYTES: usize = 256;
     (!text.is_empty() && text.len() <= MAX_BYTES).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,15 @@ pub(super) fn fit_id(id: &str) -> Cow<'_, str> {
     Cow::Owned(with_hash(ascii, id, MAX_ID_BYTES))
 }
 
+/// The name of a user as OpenAI takes it: at most 64 characters. Claude Code's is a JSON text of some 200, and stays the
+/// same for a session when it is shortened.
+pub(crate) fn fit_user(user: &str) -> Cow<'_, str> {
+    if user.chars().count() <= MAX_NAME_BYTES {
+        return Cow::Borrowed(user);
+    }
+    fit_name(user)
+}
+
 /// The start of `letters`, all ASCII, and a hash of the whole, so that two names stay two.
 fn with_hash(letters: impl Iterator<Item = char>, whole: &str, max: usize) -> String {
     // FNV-1a, 64 bits: a few names of one request need no more.
@@ -115,6 +124,19 @@ mod tests {
             fit_id("toolu_01A09q90qw90lq917835lq9"),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn only_long_users_are_changed() {
+        assert_eq!(fit_user("jörg@example.com"), "jörg@example.com");
+        let of_claude_code = |session: u8| {
+            let device = "a".repeat(64);
+            format!(r#"{{"device_id":"{device}","session_id":"{session}"}}"#)
+        };
+        let (one, other) = (of_claude_code(1), of_claude_code(2));
+        assert_eq!(fit_user(&one).len(), MAX_NAME_BYTES);
+        assert_eq!(fit_user(&one), fit_user(&one.clone()));
+        assert_ne!(fit_user(&one), fit_user(&other));
     }
 
     #[test]

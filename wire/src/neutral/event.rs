@@ -149,4 +149,13 @@ impl Event<'_> {
             _ => 0,
         }
     }
+
+    /// Bytes of images and sound, in base64.
+    pub fn media_bytes(&self) -> usize {
+        match self {
+            Self::Image { base64, .. } => base64.len(),
+            Self::Audio { value, .. } => value["data"].as_str().map_or(0, str::len),
+            _ => 0,
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::anthropic::response::free_text;
 use crate::anthropic::usage::Reported;
 use crate::errors::describe;
 use crate::format::Format;
-use crate::framing::Frame;
+use crate::framing::{Frame, MAX_EVENT_BYTES};
 use crate::neutral::{Event, Signature};
 use crate::stream::Decode;
 use crate::translate::Context;
@@ -196,6 +196,11 @@ impl Decoder {
         }
         open.has_input = true;
         match &mut open.custom {
+            Some(whole) if whole.len() + text.len() > MAX_EVENT_BYTES => {
+                emit(Event::Error(describe(
+                    b"The input of a tool call has no end.",
+                )));
+            }
             Some(whole) => whole.push_str(&text),
             None => emit(Event::ToolInput {
                 choice: 0,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::tools::nest_format;
 use super::write_messages;
-use crate::chat::tool_names::fit_name;
+use crate::chat::tool_names::{fit_name, fit_user};
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
 use crate::neutral::{ContentKind, Param, Reasoning, Request, ResponseFormat, Tool, ToolChoice};
@@ -132,6 +132,7 @@ fn write_param(param: Param, value: &Value, has_tools: bool) -> Option<Value> {
     match param {
         // OpenAI refuses it where there are no tools.
         Param::ParallelToolCalls if !has_tools => None,
+        Param::User | Param::SafetyIdentifier => Some(fit_user(value.as_str()?).into()),
         // Anthropic's word for what is not the faster tier.
         Param::ServiceTier if value == "standard_only" => Some("default".into()),
         _ => Some(value.clone()),

@@ -8,6 +8,7 @@ use super::chunk::CallDelta;
 use crate::chat::assistant::read_signature;
 use crate::chat::tool_names::{CallIds, ChangedNames};
 use crate::format::Format;
+use crate::framing::MAX_EVENT_BYTES;
 use crate::neutral::{Event, Signature};
 
 /// What names calls.
@@ -114,8 +115,11 @@ impl Calls {
                 call.name = naming.names.restore(name).to_owned();
             }
             if call.name.is_empty() {
-                call.held
-                    .push_str(piece.input.as_deref().unwrap_or_default());
+                let input = piece.input.as_deref().unwrap_or_default();
+                // Whoever never names a call must not fill the memory either.
+                if call.held.len() + input.len() <= MAX_EVENT_BYTES {
+                    call.held.push_str(input);
+                }
                 return;
             }
             call.start(choice, tool, emit);

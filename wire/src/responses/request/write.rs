@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::write_input::{Input, write_input};
+use crate::chat::tool_names::fit_user;
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
 use crate::neutral::{ContentKind, Fields, Param, Request, ResponseFormat, ToolChoice};
@@ -90,13 +91,19 @@ pub(crate) fn write_request(
     write_tools(request, &mut body);
     write_limits(request, &mut body, losses)?;
     write_text(request, &mut body);
-    let include = write_reasoning(request, has_thoughts, &mut body);
+    let include = write_reasoning(request, has_thoughts, &mut body, losses)?;
     if !include.is_empty() {
         body.insert("include".to_owned(), json!(include));
     }
     for (param, key) in PLAIN {
         if let Some(value) = request.param(param) {
-            body.insert(key.to_owned(), value.clone());
+            let value = match (param, value) {
+                (Param::User | Param::SafetyIdentifier, Value::String(user)) => {
+                    json!(fit_user(user))
+                }
+                _ => value.clone(),
+            };
+            body.insert(key.to_owned(), value);
         }
     }
     if let Some(tier) = request.param(Param::ServiceTier) {
@@ -240,9 +247,14 @@ fn schema_name(name: &str) -> String {
 }
 
 /// Returns what `include` must ask for.
-fn write_reasoning(request: &Request, has_thoughts: bool, body: &mut Fields) -> Vec<&'static str> {
+fn write_reasoning(
+    request: &Request,
+    has_thoughts: bool,
+    body: &mut Fields,
+    losses: &mut Losses,
+) -> Result<Vec<&'static str>, Loss> {
     let mut include = Vec::new();
-    let effort = request
+    let mut effort = request
         .reasoning
         .as_ref()
         .and_then(|it| it.effort_or_near());
@@ -255,8 +267,14 @@ fn write_reasoning(request: &Request, has_thoughts: bool, body: &mut Fields) -> 
         include.push("message.output_text.logprobs");
     }
     let Some(reasoning) = &request.reasoning else {
-        return include;
+        return Ok(include);
     };
+    // Only few models know the word, and the others refuse it: it is sent where the client itself said it.
+    if effort == Some("none") && reasoning.effort.is_none() {
+        let why = "most models of that format refuse to be told not to think";
+        losses.hint(Param::Reasoning.as_str(), why)?;
+        effort = None;
+    }
     let shown = (reasoning.include_thoughts == Some(true)).then_some("auto");
     let summary = reasoning.summary.as_deref().or(shown);
     let mut written = Fields::new();
@@ -269,7 +287,7 @@ fn write_reasoning(request: &Request, has_thoughts: bool, body: &mut Fields) -> 
     if !written.is_empty() {
         body.insert("reasoning".to_owned(), Value::Object(written));
     }
-    include
+    Ok(include)
 }
 
 /// The format these files write.

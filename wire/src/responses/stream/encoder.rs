@@ -33,7 +33,13 @@ pub(crate) struct Encoder {
     finish: Option<Finish>,
     has_refusal: bool,
     usage: Option<Usage>,
+    /// Signs of life since the last event.
+    pings: u32,
 }
+
+/// Every so many signs of life in a row one is an event. Codex gives up after five minutes without an event, and comments
+/// are none to it; strict clients do not know the event, which OpenAI sends in long silences and has not documented.
+const PINGS_PER_EVENT: u32 = 5;
 
 /// There is one answer in this format.
 const CHOICE: u32 = 0;
@@ -52,7 +58,18 @@ impl Encoder {
             finish: None,
             has_refusal: false,
             usage: None,
+            pings: 0,
         }
+    }
+
+    /// Before the first event every sign of life is a comment: clients insist on `response.created` first.
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        self.pings += 1;
+        if self.pings < PINGS_PER_EVENT || self.envelope.is_none() {
+            return out.extend_from_slice(b": keepalive\n\n");
+        }
+        self.pings = 0;
+        EventText::of("keepalive", out).end(&mut self.sequence);
     }
 
     fn start(&mut self, model: Option<&str>, out: &mut Vec<u8>) {
@@ -313,7 +330,7 @@ impl Encode for Encoder {
         match event {
             Event::Start { model, .. } => self.start(model.as_deref(), out),
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Ping => out.extend_from_slice(b": keepalive\n\n"),
+            Event::Ping => return self.ping(out),
             Event::Error(_) => {}
             Event::Done => {
                 self.start(None, out);
@@ -325,6 +342,7 @@ impl Encode for Encoder {
             }
             _ => {}
         }
+        self.pings = 0;
     }
 }
 

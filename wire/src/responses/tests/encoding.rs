@@ -378,3 +378,15 @@ fn the_last_event_and_a_whole_answer_are_the_same() {
     assert_eq!(&whole, streamed);
     assert_eq!(Told::of(&events)[1..3], ["thinking Hm", "text Hi"]);
 }
+
+#[test]
+fn a_long_silence_is_broken_by_an_event_that_codex_counts() {
+    let pings = |count: usize| vec![Event::Ping; count];
+    let early = encode(&pings(12));
+    assert_eq!(early, ": keepalive\n\n".repeat(12));
+    let stream = encode(&[vec![start()], pings(4), vec![text("a")], pings(5)].concat());
+    let kept_alive = stream
+        .matches("event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":5}\n\n");
+    assert_eq!(kept_alive.count(), 1, "{stream}");
+    assert_eq!(stream.matches(": keepalive\n\n").count(), 8);
+}

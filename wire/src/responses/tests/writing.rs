@@ -8,7 +8,7 @@ use crate::neutral::{
     Content, Message, Param, Part, Reasoning, Request, ResponseFormat, Role, Signature, Source,
     Thinking, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use crate::translate::{Rendered, Target, write_request};
+use crate::translate::{Rendered, Target, read_reply, relay, write_request};
 
 const TARGET: Target<'_> = Target {
     provider: "openai",
@@ -434,4 +434,77 @@ fn long_ids_stay_paired_and_results_follow_their_calls_kind() {
             {"type": "custom_tool_call_output", "call_id": "call_weir_0", "output": "1"},
         ])
     );
+}
+
+#[test]
+fn names_that_openai_refuses_are_changed_and_come_back() {
+    let long = format!("mcp__{}", "x".repeat(90));
+    let function = |name: &str| Tool::Function {
+        name: name.to_owned(),
+        description: None,
+        parameters: None,
+        strict: None,
+        cache: None,
+        rest: Default::default(),
+    };
+    let mut request = of(vec![
+        say(Role::User, "Go"),
+        turn(Role::Assistant, vec![call("a", "files.read", "{}")]),
+        turn(Role::User, vec![result("a", vec![Part::text("1")])]),
+    ]);
+    request.tools = vec![function("files.read"), function(&long)];
+    request.tool_choice = Some(ToolChoice::Named("files.read".to_owned()));
+    let (body, _) = written(&request);
+    let sent = body["tools"][0]["name"].as_str().unwrap();
+    assert!(sent.starts_with("files_read_"), "{sent}");
+    assert_eq!(body["tool_choice"]["name"], sent);
+    assert_eq!(body["input"][1]["name"], sent);
+    let sent_long = body["tools"][1]["name"].as_str().unwrap();
+    assert!(sent_long.len() <= 64, "{sent_long}");
+
+    let context = super::context_of(request);
+    let item =
+        json!({"type": "function_call", "call_id": "b", "name": sent_long, "arguments": "{}"});
+    let answer = json!({"status": "completed", "output": [item]}).to_string();
+    let reply = read_reply(Format::Responses, answer.as_bytes(), &context).unwrap();
+    let Content::ToolCall(restored) = &reply.choices[0].parts[0].content else {
+        panic!("no call")
+    };
+    assert_eq!(restored.name, long);
+    let added = json!({"type": "response.output_item.added", "output_index": 0, "item": item});
+    let mut relay = relay(Format::Responses, Format::Chat, &context);
+    let mut out = Vec::new();
+    relay.feed(format!("data: {added}\n\n"), &mut out).unwrap();
+    let text = String::from_utf8(out.concat()).unwrap();
+    assert!(text.contains(&format!("\"name\":\"{long}\"")), "{text}");
+}
+
+#[test]
+fn not_to_think_is_said_only_where_the_client_said_none() {
+    let mut request = of(vec![say(Role::User, "Hi")]);
+    request.reasoning = Some(Reasoning {
+        enabled: Some(false),
+        ..Reasoning::default()
+    });
+    let (body, dropped) = written(&request);
+    assert_eq!(body.get("reasoning"), None);
+    assert_eq!(dropped, ["reasoning"]);
+    request.reasoning = Some(Reasoning {
+        effort: Some("none".to_owned()),
+        ..Reasoning::default()
+    });
+    let (body, dropped) = written(&request);
+    assert_eq!(body["reasoning"]["effort"], "none");
+    assert!(dropped.is_empty());
+}
+
+#[test]
+fn users_are_no_longer_than_openai_takes() {
+    let mut request = of(vec![say(Role::User, "Hi")]);
+    request.set_param(Param::User, json!("u".repeat(200)));
+    for format in [Format::Responses, Format::Chat] {
+        let rendered = write_request(format, &request, &TARGET, DropParams::None).unwrap();
+        let body: Value = serde_json::from_slice(&rendered.body).unwrap();
+        assert_eq!(body["user"].as_str().unwrap().len(), 64);
+    }
 }
