@@ -112,6 +112,11 @@ impl Gist {
         self.output = usage.output_total();
     }
 
+    /// The names of the tools that are called.
+    pub fn call_names(&self) -> Vec<String> {
+        self.calls.iter().map(|call| call.name.clone()).collect()
+    }
+
     /// As a provider tells it who does not tell what was cached.
     pub fn without_cache(mut self) -> Self {
         self.cached = 0;

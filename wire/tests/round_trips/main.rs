@@ -9,6 +9,7 @@
 
 mod gist;
 mod made_up;
+mod names;
 mod providers;
 
 use std::sync::Arc;
