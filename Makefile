@@ -2,6 +2,7 @@
 #
 #   make run ARGS="--help"                 what follows is passed to the gateway
 #   make test WEIR_TEST_VENV=/elsewhere    where the official SDKs for the tests are installed
+#   make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="sse body"
 
 # Outside of the checkout, so that several checkouts share one build and the tree stays clean.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/weir/target
@@ -9,12 +10,18 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/weir/target
 # CI must build exactly what Cargo.lock says; at the desk a changed Cargo.toml may update it.
 LOCKED := $(if $(CI),--locked)
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(HOME)/.cache/weir/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CARGO_DENY := $(HOME)/.cache/weir/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 # The container's builder passes the same arguments; tests/deployment.rs compares them.
 RELEASE_BUILD := build --release --locked --package weir --bin weir
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs conformance bench
+=======
+.PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs bench fuzz
+>>>>>>> w/golden
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1#/p' $(MAKEFILE_LIST) | awk -F '#' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -70,9 +77,18 @@ docs: ## Write docs/CONFIGURATION.md anew from the settings' types
 	@cargo run -q $(LOCKED) --package weir-config --example reference > docs/CONFIGURATION.md.new
 	@mv docs/CONFIGURATION.md.new docs/CONFIGURATION.md
 
+<<<<<<< HEAD
 # The test that holds the page against what it probes writes it as well.
 conformance: deps ## Write docs/CONFORMANCE.md anew from what the tests probe
 	WEIR_WRITE_CONFORMANCE=1 cargo test -q $(LOCKED) --package weir --test conformance
+=======
+# FUZZ_TARGETS="sse body" for some of them; FUZZ_SECONDS is for each.
+fuzz: deps $(CARGO_FUZZ) ## Fuzz every format for FUZZ_SECONDS (60) a target
+	PATH="$(dir $(CARGO_FUZZ)):$$PATH" fuzz/run.sh $(FUZZ_TARGETS)
+
+$(CARGO_FUZZ):
+	env -u CARGO_TARGET_DIR cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root $(@D)/..
+>>>>>>> w/golden
 
 bench: release ## Measure speed and memory; see bench/README.md
 	bench/run.sh
