@@ -196,8 +196,9 @@ impl Relay {
             ..
         } = self;
         let is_over = |progress: &Progress| progress.done || progress.error.is_some();
-        let mut is_cut = false;
-        if !is_over(progress) {
+        // What came before bytes that were no frame is no whole answer.
+        let mut is_cut = self.failure.is_some();
+        if !is_over(progress) && !is_cut {
             is_cut = framing.finish(|frame, raw| {
                 take(
                     decoder,
