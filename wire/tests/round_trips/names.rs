@@ -23,6 +23,9 @@ const NAMES: [&str; 4] = [
     "größe/now",
 ];
 
+/// How a provider of some format writes a stream.
+type Write = fn(&Reply) -> Vec<u8>;
+
 /// The call of a client who has these tools.
 fn call_with_tools() -> Context {
     let tools = NAMES.map(|name| json!({"name": name, "parameters": {"type": "OBJECT"}}));
@@ -140,7 +143,7 @@ fn a_client_is_called_by_its_own_names() {
         let stream = write_reply_as_stream(from, &reply, &context());
         assert_eq!(streamed_names(&stream, from, &asked), NAMES, "{from:?}");
     }
-    let written: [(Format, fn(&Reply) -> Vec<u8>); 3] = [
+    let written: [(Format, Write); 3] = [
         (Format::Bedrock, providers::bedrock),
         (Format::Cohere, providers::cohere),
         (Format::Ollama, providers::ollama),

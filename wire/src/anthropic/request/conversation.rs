@@ -34,10 +34,8 @@ pub(super) fn write<'a>(
     for (at, message) in request.messages.iter().enumerate() {
         writer.place = format!("messages[{at}]");
         if message.name.is_some() {
-            let what = format!("messages[{at}].name");
-            writer
-                .losses
-                .hint(&what, "that format's messages have no name")?;
+            let why = "that format's messages have no name";
+            writer.losses.hint("name", why)?;
         }
         let blocks = writer.blocks(&message.parts)?;
         match message.role {

@@ -779,8 +779,5 @@ fn only_the_last_four_marks_are_sent() {
 fn a_name_of_a_speaker_is_told_as_lost() {
     let mut request = request(vec![user("Hi")]);
     request.messages[0].name = Some("ann".to_owned());
-    assert_eq!(
-        written_for("claude-opus-4-5", &request).1,
-        ["messages[0].name"]
-    );
+    assert_eq!(written_for("claude-opus-4-5", &request).1, ["name"]);
 }

@@ -123,8 +123,7 @@ impl<'a> Writer<'a, '_> {
 
     fn message(&mut self, at: usize, message: &'a Message) -> Result<(), Loss> {
         if message.name.is_some() {
-            self.losses
-                .hint("name of a message", "it has no names of speakers")?;
+            self.losses.hint("name", "it has no names of speakers")?;
         }
         for part in &message.parts {
             self.part(at, message.role, part)?;
@@ -261,8 +260,7 @@ impl<'a> Writer<'a, '_> {
             if self.family.takes_status() {
                 status = Some("error");
             } else {
-                self.losses
-                    .hint("is_error of a tool result", "the model does not take it")?;
+                self.losses.hint("is_error", "the model does not take it")?;
             }
         }
         Ok(Some(Block::ToolResult {

@@ -253,7 +253,7 @@ fn images_may_be_results_and_failures_say_so() {
         DropParams::Hints,
     )
     .unwrap();
-    assert_eq!(llama.dropped, ["is_error of a tool result"]);
+    assert_eq!(llama.dropped, ["is_error"]);
     let status = &llama.body["messages"][2]["content"][0]["toolResult"]["status"];
     assert_eq!(*status, Value::Null);
 }

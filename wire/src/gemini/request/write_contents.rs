@@ -309,7 +309,7 @@ fn write_plain<'a>(
         }
         Content::Image { detail, .. } => {
             if detail.as_deref().is_some_and(|detail| detail != "auto") {
-                losses.hint("detail", "images have no level of detail there")?;
+                losses.hint("image_url.detail", "images have no level of detail there")?;
             }
             write_media(content, losses)
         }

@@ -101,8 +101,7 @@ struct Writer<'a, 'l> {
 impl<'a> Writer<'a, '_> {
     fn turn(&mut self, turn: &'a Turn) -> Result<(), Loss> {
         if turn.name.is_some() {
-            self.losses
-                .hint("name of a message", "it has no names of speakers")?;
+            self.losses.hint("name", "it has no names of speakers")?;
         }
         let mut message = Message::new(match turn.role {
             Role::System | Role::Developer => "system",
@@ -143,10 +142,8 @@ impl<'a> Writer<'a, '_> {
             return Ok(());
         }
         if result.is_error {
-            self.losses.hint(
-                "is_error of a tool result",
-                "that format has nothing like it",
-            )?;
+            self.losses
+                .hint("is_error", "that format has nothing like it")?;
         }
         let mut message = Message::new("tool");
         for part in &result.parts {
