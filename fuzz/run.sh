@@ -33,5 +33,5 @@ for target in "${targets[@]}"; do
     done
     printf '\n== %s, %s s\n' "$target" "$seconds"
     cargo fuzz run "${build[@]}" "$target" "${corpora[@]}" -- \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 -verbosity=0 -print_final_stats=1
+        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -verbosity=0 -print_final_stats=1
 done
