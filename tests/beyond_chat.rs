@@ -463,3 +463,15 @@ fn a_models_name_in_the_path_is_no_way_around_a_tokens_list() {
         .post("/providers/up/model/other/converse", &ask)
         .assert_status(200);
 }
+
+#[test]
+fn a_providers_error_never_shows_the_key_it_was_sent() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let quoted = format!("no such thing for {}", operator_key("up"));
+    upstream.next(Reply::error(400, "bad", &quoted));
+    let ask = json!({"model": "up/tts-1", "input": "Hi", "voice": "alloy"});
+    let reply = gateway.client().post("/v1/audio/speech", &ask);
+    let text = reply.assert_status(400).text();
+    assert!(text.contains("no such thing for [key]"), "{text}");
+}

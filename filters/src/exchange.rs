@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use weir_store::EndKind;
 use weir_wire::errors::UpstreamError;
@@ -166,6 +167,7 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
         let body = self.collect(target, link, ERROR_MAX_BYTES).await?;
+        let body = without_key(attempt.key, body);
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
         let mut served = Vec::new();
@@ -255,6 +257,15 @@ impl<S: Sink> Run<'_, S> {
             message: attempt.key.redact(&error.message),
             code: error.code.clone(),
         })
+    }
+}
+
+/// A refusal's body without the key, should it quote what it was sent.
+fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
+    let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
+    match clean {
+        Some(clean) if clean.as_bytes() != body => Bytes::from(clean),
+        _ => body,
     }
 }
 
