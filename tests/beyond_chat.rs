@@ -475,3 +475,50 @@ fn a_providers_error_never_shows_the_key_it_was_sent() {
     let text = reply.assert_status(400).text();
     assert!(text.contains("no such thing for [key]"), "{text}");
 }
+
+#[test]
+fn who_names_a_provider_in_the_url_gets_no_other() {
+    let (upstream, other) = (Upstream::start(), Upstream::start());
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider("other", &other)
+        .set("retry", "max_attempts: 2")
+        .set("fallbacks", "global: [other/ok]")
+        .set_top("default_model: other/ok")
+        .start();
+    let client = gateway.client();
+    let mut chat = json!({"model": "fine", "messages": [{"role": "user", "content": "hi"}]});
+    upstream.next(Reply::error(500, "server_error", "no"));
+    upstream.next(Reply::error(500, "server_error", "no"));
+    let reply = client.post("/providers/up/v1/chat/completions", &chat);
+    reply.assert_status(500);
+    chat.as_object_mut().unwrap().remove("model");
+    client
+        .post("/providers/up/v1/chat/completions", &chat)
+        .assert_error(400, "missing_required_parameter");
+    assert!(other.requests().is_empty());
+    // Without a name in the URL the fallback serves.
+    upstream.next(Reply::error(500, "server_error", "no"));
+    chat["model"] = json!("up/fine");
+    client
+        .post("/v1/chat/completions", &chat)
+        .assert_status(200);
+}
+
+#[test]
+fn a_compressed_body_is_passed_on_with_its_encoding() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    upstream.next(Reply::json(200, &json!({})));
+    let headers = [
+        ("content-encoding", "gzip"),
+        ("content-type", "application/json"),
+    ];
+    let reply = gateway
+        .client()
+        .post_bytes("/v1/batches", &headers, b"\x1f\x8b whatever");
+    reply.assert_status(200);
+    let seen = upstream.last_request();
+    assert_eq!(seen.header("content-encoding"), Some("gzip"));
+    assert!(seen.body[..] == b"\x1f\x8b whatever"[..]);
+}
