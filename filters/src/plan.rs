@@ -97,6 +97,15 @@ pub enum PlanError {
         /// The provider without a key.
         provider: Arc<str>,
     },
+    /// The caller's own key does not suit the provider's settings, or may not be sent where it wants to be.
+    #[error(
+        "your own key for provider `{provider}` cannot be used: it does not suit the provider, or its endpoint is not allowed \
+         here; replace it with `weir key set {provider} --user <you>`, or remove it"
+    )]
+    UnusableKey {
+        /// The provider whose key it is.
+        provider: Arc<str>,
+    },
     /// What a provider keeps belongs to its key's account, and the caller has none there.
     #[error(
         "this route reaches what provider `{provider}` keeps for the owner of a key, so it needs a key of your own: add one with `weir key set {provider} --user <you>`"
@@ -219,7 +228,14 @@ impl Unplannable {
             Self::NotFound => {
                 PlanError::NotFound(allow::not_found(routes, &allowed.ask, &allowed.model))
             }
-            Self::NoKey(provider) => PlanError::NoKey { provider },
+            Self::NoKey(provider) => {
+                let known = &allowed.ask.admitted.caller.known;
+                let mut own = known.holder().keys.iter();
+                match own.any(|key| key.provider == *provider) {
+                    true => PlanError::UnusableKey { provider },
+                    false => PlanError::NoKey { provider },
+                }
+            }
         }
     }
 }
