@@ -522,3 +522,18 @@ fn a_compressed_body_is_passed_on_with_its_encoding() {
     assert_eq!(seen.header("content-encoding"), Some("gzip"));
     assert!(seen.body[..] == b"\x1f\x8b whatever"[..]);
 }
+
+#[test]
+fn a_transcription_of_which_nobody_tells_the_length_does_not_look_free() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    upstream.next(Reply::json(200, &json!({"text": "hello"})));
+    let body = form("up/whisper-1", 3_000_000, true);
+    let reply = gateway
+        .client()
+        .post_bytes("/v1/audio/transcriptions", FORM, &body);
+    reply.assert_status(200);
+    let calls = gateway.wait_for_calls(1);
+    assert_eq!(calls[0]["unpriced"], true, "{}", calls[0]);
+    assert_eq!(calls[0]["estimated"], true, "{}", calls[0]);
+}

@@ -180,6 +180,8 @@ impl Tally {
         if let Some(asked) = self.asked {
             return self.guessed(&asked);
         }
+        // Of a form nothing can be guessed: its row must not look as if it had been free.
+        self.bill.unpriced |= self.asked_tokens == 0 && output_tokens == 0;
         let mut usage = Usage::default();
         usage.set(Unit::Input, self.asked_tokens);
         usage.set(Unit::Output, output_tokens);
