@@ -186,6 +186,7 @@ impl<S: Sink> Run<'_, S> {
         body: Bytes,
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
+        let body = without_key(attempt.key, body);
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
         let mut served = Vec::new();
@@ -275,6 +276,15 @@ impl<S: Sink> Run<'_, S> {
             message: attempt.key.redact(&error.message),
             code: error.code.clone(),
         })
+    }
+}
+
+/// A refusal's body without the key, should it quote what it was sent.
+fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
+    let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
+    match clean {
+        Some(clean) if clean.as_bytes() != body => Bytes::from(clean),
+        _ => body,
     }
 }
 
