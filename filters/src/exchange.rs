@@ -72,14 +72,17 @@ impl<S: Sink> Run<'_, S> {
     async fn open(&mut self, attempt: &Attempt<'_>) -> Result<Link, Stop> {
         let target = attempt.target;
         let retry = &self.held.planned.routes.settings.retry;
-        let dead_max = if retry.replay_dead_connection {
+        // What may not be done twice goes out on a connection of its own, and once.
+        let inbound = &self.held.planned.allowed.ask.inbound;
+        let is_once = inbound.pass.as_ref().is_some_and(|it| !it.method.is_safe());
+        let dead_max = if retry.replay_dead_connection && !is_once {
             DEAD_POOLED_MAX
         } else {
             0
         };
         let mut dead = 0;
         loop {
-            let mut link = self.send(attempt, dead > 0).await?;
+            let mut link = self.send(attempt, is_once || dead > 0).await?;
             self.tally.progress = Progress::Sent;
             let limit = first_byte_limit(target);
             match self.delivery.wait(link.read_head(limit)).await {

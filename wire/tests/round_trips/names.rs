@@ -140,7 +140,8 @@ fn a_client_is_called_by_its_own_names() {
         let stream = write_reply_as_stream(from, &reply, &context());
         assert_eq!(streamed_names(&stream, from, &asked), NAMES, "{from:?}");
     }
-    let written: [(Format, fn(&Reply) -> Vec<u8>); 3] = [
+    type Write = fn(&Reply) -> Vec<u8>;
+    let written: [(Format, Write); 3] = [
         (Format::Bedrock, providers::bedrock),
         (Format::Cohere, providers::cohere),
         (Format::Ollama, providers::ollama),
