@@ -17,11 +17,7 @@ CARGO_DENY := $(HOME)/.cache/weir/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/car
 RELEASE_BUILD := build --release --locked --package weir --bin weir
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs conformance bench
-=======
-.PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs bench fuzz
->>>>>>> w/golden
+.PHONY: help deps run install release test test-deps lint fmt tidy deny advisories docs conformance bench fuzz
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1#/p' $(MAKEFILE_LIST) | awk -F '#' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -77,18 +73,16 @@ docs: ## Write docs/CONFIGURATION.md anew from the settings' types
 	@cargo run -q $(LOCKED) --package weir-config --example reference > docs/CONFIGURATION.md.new
 	@mv docs/CONFIGURATION.md.new docs/CONFIGURATION.md
 
-<<<<<<< HEAD
 # The test that holds the page against what it probes writes it as well.
 conformance: deps ## Write docs/CONFORMANCE.md anew from what the tests probe
 	WEIR_WRITE_CONFORMANCE=1 cargo test -q $(LOCKED) --package weir --test conformance
-=======
+
 # FUZZ_TARGETS="sse body" for some of them; FUZZ_SECONDS is for each.
 fuzz: deps $(CARGO_FUZZ) ## Fuzz every format for FUZZ_SECONDS (60) a target
 	PATH="$(dir $(CARGO_FUZZ)):$$PATH" fuzz/run.sh $(FUZZ_TARGETS)
 
 $(CARGO_FUZZ):
 	env -u CARGO_TARGET_DIR cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root $(@D)/..
->>>>>>> w/golden
 
 bench: release ## Measure speed and memory; see bench/README.md
 	bench/run.sh

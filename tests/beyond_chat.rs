@@ -534,3 +534,77 @@ fn a_models_name_in_the_path_is_no_way_around_a_tokens_list() {
         .post("/providers/up/model/other/converse", &ask)
         .assert_status(200);
 }
+
+#[test]
+fn a_providers_error_never_shows_the_key_it_was_sent() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let quoted = format!("no such thing for {}", operator_key("up"));
+    upstream.next(Reply::error(400, "bad", &quoted));
+    let ask = json!({"model": "up/tts-1", "input": "Hi", "voice": "alloy"});
+    let reply = gateway.client().post("/v1/audio/speech", &ask);
+    let text = reply.assert_status(400).text();
+    assert!(text.contains("no such thing for [key]"), "{text}");
+}
+
+#[test]
+fn who_names_a_provider_in_the_url_gets_no_other() {
+    let (upstream, other) = (Upstream::start(), Upstream::start());
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider("other", &other)
+        .set("retry", "max_attempts: 2")
+        .set("fallbacks", "global: [other/ok]")
+        .set_top("default_model: other/ok")
+        .start();
+    let client = gateway.client();
+    let mut chat = json!({"model": "fine", "messages": [{"role": "user", "content": "hi"}]});
+    upstream.next(Reply::error(500, "server_error", "no"));
+    upstream.next(Reply::error(500, "server_error", "no"));
+    let reply = client.post("/providers/up/v1/chat/completions", &chat);
+    reply.assert_status(500);
+    chat.as_object_mut().unwrap().remove("model");
+    client
+        .post("/providers/up/v1/chat/completions", &chat)
+        .assert_error(400, "missing_required_parameter");
+    assert!(other.requests().is_empty());
+    // Without a name in the URL the fallback serves.
+    upstream.next(Reply::error(500, "server_error", "no"));
+    chat["model"] = json!("up/fine");
+    client
+        .post("/v1/chat/completions", &chat)
+        .assert_status(200);
+}
+
+#[test]
+fn a_compressed_body_is_passed_on_with_its_encoding() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    upstream.next(Reply::json(200, &json!({})));
+    let headers = [
+        ("content-encoding", "gzip"),
+        ("content-type", "application/json"),
+    ];
+    let reply = gateway
+        .client()
+        .post_bytes("/v1/batches", &headers, b"\x1f\x8b whatever");
+    reply.assert_status(200);
+    let seen = upstream.last_request();
+    assert_eq!(seen.header("content-encoding"), Some("gzip"));
+    assert!(seen.body[..] == b"\x1f\x8b whatever"[..]);
+}
+
+#[test]
+fn a_transcription_of_which_nobody_tells_the_length_does_not_look_free() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    upstream.next(Reply::json(200, &json!({"text": "hello"})));
+    let body = form("up/whisper-1", 3_000_000, true);
+    let reply = gateway
+        .client()
+        .post_bytes("/v1/audio/transcriptions", FORM, &body);
+    reply.assert_status(200);
+    let calls = gateway.wait_for_calls(1);
+    assert_eq!(calls[0]["unpriced"], true, "{}", calls[0]);
+    assert_eq!(calls[0]["estimated"], true, "{}", calls[0]);
+}

@@ -292,3 +292,33 @@ fn a_token_is_sent_as_one_whatever_the_provider_takes_keys_in() {
     wait_until(std::time::Duration::from_secs(5), own_is_used).expect("the token is used soon");
     assert_eq!(upstream.last_request().header("x-goog-api-key"), None);
 }
+
+#[test]
+fn an_own_key_that_may_not_be_used_is_no_reason_to_spend_the_operators() {
+    let (upstream, own) = (Upstream::start(), Upstream::start());
+    let mut gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("policy", "private_endpoints: true")
+        .set("policy", "operator_keys: everyone")
+        .start();
+    gateway.add_user("ann");
+    let ann = gateway.create_token("ann", &[]);
+    let flags = ["key", "set", "up", "--user", "ann", "--endpoint"];
+    let endpoint = own.base_url();
+    let arguments = [&flags[..], &[endpoint.as_str()]].concat();
+    gateway
+        .cli_with_input(&arguments, "sk-anns-own-key-0123456789\n")
+        .assert_success();
+    let client = gateway.client_with(&ann.secret);
+    let chat = chat_body("up/ok");
+    client.chat(&chat).assert_status(200);
+    assert_eq!((own.requests().len(), upstream.requests().len()), (1, 0));
+    gateway.change_setting("policy", "private_endpoints: false");
+    gateway.hang_up();
+    let refused = weir_testkit::wait_until(weir_testkit::PATIENCE, || {
+        let reply = client.chat(&chat);
+        (reply.status != 200).then_some(reply)
+    });
+    refused.unwrap().assert_error(403, "provider_key_unusable");
+    assert!(upstream.requests().is_empty());
+}

@@ -48,7 +48,9 @@ pub fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
     let model: Arc<str> = match (named, &ask.inbound.provider) {
         (Some(name), Some(provider)) => pinned(name, provider),
         (Some(name), None) => Arc::from(name),
-        (None, _) => routes.default_model().ok_or(AllowError::NoModel)?,
+        (None, None) => routes.default_model().ok_or(AllowError::NoModel)?,
+        // The default may be anybody's, and the URL names the one provider that is wanted.
+        (None, Some(_)) => return Err(AllowError::NoModel),
     };
     let known = &ask.admitted.caller.known;
     if !permits(&known.token.models, &model) {

@@ -178,6 +178,14 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// What must go along with a body of which nothing is undone.
+    pub fn forward(headers: &HeaderMap, forwarded: &mut Vec<(HeaderName, HeaderValue)>) {
+        let name = http::header::CONTENT_ENCODING;
+        if let Some(value) = headers.get(&name) {
+            forwarded.push((name, value.clone()));
+        }
+    }
+
     /// The path at a provider whose base URL has the path `base`, which the client may have written as well.
     pub(crate) fn path_below(&self, base: &str) -> String {
         let rest = self.path.strip_prefix(base);

@@ -72,14 +72,17 @@ impl<S: Sink> Run<'_, S> {
     async fn open(&mut self, attempt: &Attempt<'_>) -> Result<Link, Stop> {
         let target = attempt.target;
         let retry = &self.held.planned.routes.settings.retry;
-        let dead_max = if retry.replay_dead_connection {
+        // What may not be done twice goes out on a connection of its own, and once.
+        let inbound = &self.held.planned.allowed.ask.inbound;
+        let is_once = inbound.pass.as_ref().is_some_and(|it| !it.method.is_safe());
+        let dead_max = if retry.replay_dead_connection && !is_once {
             DEAD_POOLED_MAX
         } else {
             0
         };
         let mut dead = 0;
         loop {
-            let mut link = self.send(attempt, dead > 0).await?;
+            let mut link = self.send(attempt, is_once || dead > 0).await?;
             self.tally.progress = Progress::Sent;
             let limit = first_byte_limit(target);
             match self.delivery.wait(link.read_head(limit)).await {
@@ -186,6 +189,7 @@ impl<S: Sink> Run<'_, S> {
         body: Bytes,
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
+        let body = without_key(attempt.key, body);
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
         let mut served = Vec::new();
@@ -275,6 +279,15 @@ impl<S: Sink> Run<'_, S> {
             message: attempt.key.redact(&error.message),
             code: error.code.clone(),
         })
+    }
+}
+
+/// A refusal's body without the key, should it quote what it was sent.
+fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
+    let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
+    match clean {
+        Some(clean) if clean.as_bytes() != body => Bytes::from(clean),
+        _ => body,
     }
 }
 

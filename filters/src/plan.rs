@@ -97,6 +97,15 @@ pub enum PlanError {
         /// The provider without a key.
         provider: Arc<str>,
     },
+    /// The caller's own key does not suit the provider's settings, or may not be sent where it wants to be.
+    #[error(
+        "your own key for provider `{provider}` cannot be used: it does not suit the provider, or its endpoint is not allowed \
+         here; replace it with `weir key set {provider} --user <you>`, or remove it"
+    )]
+    UnusableKey {
+        /// The provider whose key it is.
+        provider: Arc<str>,
+    },
     /// What a provider keeps belongs to its key's account, and the caller has none there.
     #[error(
         "this route reaches what provider `{provider}` keeps for the owner of a key, so it needs a key of your own: add one with `weir key set {provider} --user <you>`"
@@ -132,16 +141,18 @@ pub enum PlanError {
 /// Plans the call.
 pub fn plan(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planned, PlanError> {
     let known = &allowed.ask.admitted.caller.known;
-    let plan = match known.plans.get(routes.generation, &allowed.model) {
+    let pinned = allowed.ask.inbound.provider.as_deref();
+    let name = match pinned {
+        Some(provider) => Arc::from(format!("{provider}\0{}", allowed.model)),
+        None => Arc::clone(&allowed.model),
+    };
+    let plan = match known.plans.get(routes.generation, &name) {
         Some(plan) => plan,
         None => {
             let built = build(routes, known.holder(), &allowed.model);
+            let built = built.and_then(|plan| at(plan, pinned));
             let plan = Arc::new(built.map_err(|why| why.into_error(routes, &allowed))?);
-            known.plans.put(
-                routes.generation,
-                Arc::clone(&allowed.model),
-                Arc::clone(&plan),
-            );
+            known.plans.put(routes.generation, name, Arc::clone(&plan));
             plan
         }
     };
@@ -217,7 +228,14 @@ impl Unplannable {
             Self::NotFound => {
                 PlanError::NotFound(allow::not_found(routes, &allowed.ask, &allowed.model))
             }
-            Self::NoKey(provider) => PlanError::NoKey { provider },
+            Self::NoKey(provider) => {
+                let known = &allowed.ask.admitted.caller.known;
+                let mut own = known.holder().keys.iter();
+                match own.any(|key| key.provider == *provider) {
+                    true => PlanError::UnusableKey { provider },
+                    false => PlanError::NoKey { provider },
+                }
+            }
         }
     }
 }
@@ -245,6 +263,18 @@ pub(crate) fn build(routes: &Routes, holder: Holder<'_>, asked: &str) -> Result<
         (true, Some(provider)) => Err(Unplannable::NoKey(provider)),
         (true, None) => Err(Unplannable::NotFound),
     }
+}
+
+/// What of a plan is at the one provider that the URL names: whoever names it wants no other, fallbacks included.
+fn at(mut plan: Plan, pinned: Option<&str>) -> Result<Plan, Unplannable> {
+    let Some(provider) = pinned else {
+        return Ok(plan);
+    };
+    plan.targets.retain(|it| *it.upstream.name == *provider);
+    if plan.targets.is_empty() {
+        return Err(Unplannable::NoKey(Arc::from(provider)));
+    }
+    Ok(plan)
 }
 
 fn target(

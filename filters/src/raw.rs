@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::attempt::{Run, Stop, failed};
+use crate::attempt::{Run, Stop, cancelled, failed};
+use crate::delivery::Interrupted;
 use crate::exchange::done_unless;
 use crate::link::Link;
 use crate::meter;
@@ -10,6 +11,9 @@ use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
+
+/// The status of an answer that its time ran out on.
+const TIME_UP: u16 = 504;
 
 impl<S: Sink> Run<'_, S> {
     /// Relays bytes nobody here reads. The first piece commits the answer: before it another target may still be tried.
@@ -45,12 +49,16 @@ impl<S: Sink> Run<'_, S> {
             match self.next_raw(attempt, link).await {
                 Ok(Some(piece)) => self.delivery.write(piece).await?,
                 Ok(None) => break,
-                Err(Stop::Failed(failure)) => {
-                    // Bytes have no way to tell an error: the cut must.
+                Err(Stop::Interrupted(Interrupted::Gone)) => return Ok(cancelled()),
+                // Bytes have no way to tell an error: the cut must.
+                Err(why) => {
                     self.delivery.cut().await;
-                    return Ok(failed(failure.fault.told().status, Side::Provider));
+                    let status = match why {
+                        Stop::Failed(failure) => failure.fault.told().status,
+                        Stop::Interrupted(_) => TIME_UP,
+                    };
+                    return Ok(failed(status, Side::Provider));
                 }
-                Err(other) => return Err(other),
             }
         }
         let ended = self.delivery.end().await;

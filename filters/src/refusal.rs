@@ -91,6 +91,10 @@ impl Refusal {
             Self::Plan(why @ PlanError::Shared { .. }) => {
                 Told::new(403, "permission_error", "admin_only", Side::Policy, why)
             }
+            Self::Plan(why @ PlanError::UnusableKey { .. }) => {
+                let code = "provider_key_unusable";
+                Told::new(403, "permission_error", code, Side::Policy, why)
+            }
             Self::Plan(why @ (PlanError::NoKey { .. } | PlanError::NoOwnKey { .. })) => Told::new(
                 403,
                 "permission_error",

@@ -14,6 +14,7 @@ use weir_wire::stream::Stream;
 use weir_wire::usage::{Unit, Usage};
 
 use crate::clock::Clock;
+use crate::meter;
 use crate::metrics::{Ended, Metrics};
 use crate::money::Bill;
 use crate::plan::Target;
@@ -37,6 +38,8 @@ pub(crate) struct Tally {
     price: Option<Price>,
     /// About how many tokens the ask has, for what nobody tells.
     asked_tokens: u64,
+    /// What is known to be used before an answer tells.
+    asked: Option<Usage>,
     /// Whether what nobody tells is nothing.
     is_free: bool,
     /// What the attempt under way has come to, so that it is billed however it stops.
@@ -106,6 +109,7 @@ impl Tally {
             bill: Bill::default(),
             price: None,
             asked_tokens: estimate::tokens_of_bytes(ask.body.len() as u64),
+            asked: meter::asked(ask),
             is_free: ask.inbound.endpoint.is_free(),
             progress: Progress::Idle,
         }
@@ -179,6 +183,11 @@ impl Tally {
         if self.is_free {
             return;
         }
+        if let Some(asked) = self.asked {
+            return self.guessed(&asked);
+        }
+        // Of a form nothing can be guessed: its row must not look as if it had been free.
+        self.bill.unpriced |= self.asked_tokens == 0 && output_tokens == 0;
         let mut usage = Usage::default();
         usage.set(Unit::Input, self.asked_tokens);
         usage.set(Unit::Output, output_tokens);

@@ -92,11 +92,16 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
     let endpoint = call.endpoint;
     let pass = call.pass.map(|path| pass(client, path));
     let inbound = match Inbound::new(call_id, started_at_us, endpoint, call.in_url, headers) {
-        Ok(inbound) => Inbound {
-            provider: call.provider.map(Arc::from),
-            pass,
-            ..inbound
-        },
+        Ok(mut inbound) => {
+            if pass.is_some() {
+                Pass::forward(headers, &mut inbound.forwarded);
+            }
+            Inbound {
+                provider: call.provider.map(Arc::from),
+                pass,
+                ..inbound
+            }
+        }
         Err(why) => return client.refuse(&Refusal::DropParams(why)).await,
     };
     carry(gateway, client, inbound, credential.as_ref()).await;

@@ -53,11 +53,23 @@ pub struct Context {
     pub request: Arc<Request>,
 }
 
+/// The most tools of a translated request: many more than any provider takes. A choice among them names them again, and
+/// looking each one up must not take for ever.
+const MAX_TOOLS: usize = 4_096;
+
 /// Reads a client's request. Gemini's model and whether it streams are in its URL, and set by the caller.
 ///
 /// # Errors
 /// If the body is not a request of this format.
 pub fn read_request(from: Format, body: &[u8]) -> Result<Request, RequestError> {
+    let request = read_any(from, body)?;
+    if request.tools.len() > MAX_TOOLS {
+        return Err(RequestError::new("tools", "a list of at most 4096 tools"));
+    }
+    Ok(request)
+}
+
+fn read_any(from: Format, body: &[u8]) -> Result<Request, RequestError> {
     match from {
         Format::Chat => chat::read_request(body),
         Format::Completions => chat::read_completions_request(body),

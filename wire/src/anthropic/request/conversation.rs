@@ -2,7 +2,7 @@
 //! answered at the start of the turn that follows it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
@@ -326,9 +326,10 @@ pub(super) fn lacks_thoughts_of_calls(turns: &[Turn<'_>]) -> bool {
 /// Every tool that was called, by its fitted name, once.
 pub(super) fn called_tools<'a>(turns: &[Turn<'a>]) -> Vec<Cow<'a, str>> {
     let mut names: Vec<Cow<'a, str>> = Vec::new();
+    let mut known = HashSet::new();
     for block in turns.iter().flat_map(|turn| &turn.content) {
         if let BlockContent::ToolUse { name, .. } = &block.content
-            && !names.contains(name)
+            && known.insert(name)
         {
             names.push(name.clone());
         }

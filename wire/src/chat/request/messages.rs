@@ -1,5 +1,7 @@
 //! The conversation of a request.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::chat::assistant::{self, Place};
@@ -19,9 +21,12 @@ pub(super) fn read(messages: Vec<Value>) -> Result<Vec<Message>, RequestError> {
 }
 
 /// The tool calls so far: a result does not tell what it is the result of, but other formats want to know.
+/// Of calls with the same id or name the latest is meant.
 #[derive(Default)]
 struct Calls {
     made: Vec<Call>,
+    by_id: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
 }
 
 struct Call {
@@ -32,20 +37,26 @@ struct Call {
 
 impl Calls {
     fn note(&mut self, parts: &[Part]) {
-        self.made
-            .extend(parts.iter().filter_map(|part| match &part.content {
-                Content::ToolCall(call) => Some(Call {
-                    id: call.id.clone(),
-                    name: call.name.clone(),
-                    is_custom: call.is_custom,
-                }),
-                _ => None,
-            }));
+        for part in parts {
+            let Content::ToolCall(call) = &part.content else {
+                continue;
+            };
+            self.by_id.insert(call.id.clone(), self.made.len());
+            self.by_name.insert(call.name.clone(), self.made.len());
+            self.made.push(Call {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                is_custom: call.is_custom,
+            });
+        }
     }
 
-    /// The latest call that is meant.
-    fn find(&self, is_meant: impl Fn(&Call) -> bool) -> Option<&Call> {
-        self.made.iter().rev().find(|call| is_meant(call))
+    fn of_id(&self, id: &str) -> Option<&Call> {
+        self.made.get(*self.by_id.get(id)?)
+    }
+
+    fn of_name(&self, name: &str) -> Option<&Call> {
+        self.made.get(*self.by_name.get(name)?)
     }
 }
 
@@ -117,7 +128,7 @@ fn read_tool(taker: &mut Taker, name: Option<String>, calls: &Calls) -> Result<P
         .string("tool_call_id")?
         .filter(|id| !id.is_empty())
         .ok_or_else(|| taker.error("tool_call_id", "the `id` of a tool call"))?;
-    let call = calls.find(|call| call.id == call_id);
+    let call = calls.of_id(&call_id);
     let name = name.or_else(|| call.map(|call| call.name.clone()));
     let is_custom = call.is_some_and(|call| call.is_custom);
     result(taker, call_id, name, is_custom)
@@ -131,7 +142,7 @@ fn read_function(
     calls: &Calls,
 ) -> Result<Part, RequestError> {
     let name = name.ok_or_else(|| taker.error("name", "the name of a function"))?;
-    let call = calls.find(|call| call.name == name);
+    let call = calls.of_name(&name);
     let call_id = call.map_or_else(|| assistant::legacy_id(at), |call| call.id.clone());
     result(taker, call_id, Some(name), false)
 }

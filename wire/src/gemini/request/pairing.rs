@@ -1,19 +1,22 @@
 //! Which result answers which call: Google's API leaves ids out, and pairs by name and order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 
 /// The calls of a conversation so far.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
     calls: Vec<Call>,
-    ids: HashSet<String>,
+    /// The numbers of the calls with an id, and with a name, that may still be open.
+    by_id: HashMap<String, VecDeque<usize>>,
+    by_name: HashMap<String, VecDeque<usize>>,
+    /// All calls before this one are answered.
+    first_open: usize,
     made: usize,
 }
 
 #[derive(Debug)]
 struct Call {
     id: String,
-    name: String,
     is_answered: bool,
 }
 
@@ -23,10 +26,13 @@ impl Pairing {
         let id = id
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| self.make_id());
-        self.ids.insert(id.clone());
+        let number = self.calls.len();
+        let of_id = self.by_id.entry(id.clone()).or_default();
+        of_id.push_back(number);
+        let of_name = self.by_name.entry(name.to_owned()).or_default();
+        of_name.push_back(number);
         self.calls.push(Call {
             id: id.clone(),
-            name: name.to_owned(),
             is_answered: false,
         });
         id
@@ -36,13 +42,15 @@ impl Pairing {
     /// open one.
     pub fn result(&mut self, id: Option<String>, name: &str) -> String {
         let id = id.filter(|id| !id.is_empty());
-        let open = |by: &dyn Fn(&Call) -> bool| {
-            let mut calls = self.calls.iter();
-            calls.position(|call| !call.is_answered && by(call))
-        };
+        let calls = &self.calls;
         let found = match &id {
-            Some(id) => open(&|call| call.id == *id),
-            None => open(&|call| call.name == name).or_else(|| open(&|_| true)),
+            Some(id) => next_open(self.by_id.get_mut(id), calls),
+            None => next_open(self.by_name.get_mut(name), calls).or_else(|| {
+                let rest = calls.get(self.first_open..).unwrap_or_default();
+                let answered = rest.iter().take_while(|call| call.is_answered).count();
+                self.first_open += answered;
+                (self.first_open < calls.len()).then_some(self.first_open)
+            }),
         };
         if let Some(call) = found.and_then(|at| self.calls.get_mut(at)) {
             call.is_answered = true;
@@ -55,11 +63,24 @@ impl Pairing {
         loop {
             let id = format!("call_{}", self.made);
             self.made += 1;
-            if !self.ids.contains(&id) {
+            if !self.by_id.contains_key(&id) {
                 return id;
             }
         }
     }
+}
+
+/// The first of these calls that is open. Those before it are forgotten, so that none is looked at twice.
+fn next_open(numbers: Option<&mut VecDeque<usize>>, calls: &[Call]) -> Option<usize> {
+    let numbers = numbers?;
+    let is_open = |number: &usize| calls.get(*number).is_some_and(|call| !call.is_answered);
+    while let Some(number) = numbers.front() {
+        if is_open(number) {
+            return Some(*number);
+        }
+        numbers.pop_front();
+    }
+    None
 }
 
 #[cfg(test)]

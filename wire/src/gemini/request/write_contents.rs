@@ -89,8 +89,8 @@ struct Writer<'a> {
     turns: Vec<Turn<'a>>,
     /// The names of all functions called so far, by the calls' ids: a result must tell the name.
     names: HashMap<&'a str, &'a str>,
-    /// The calls of the model's last turn in order, which is the order their results must have.
-    last_calls: Vec<&'a str>,
+    /// The calls of the model's last turn by their place in it, which is the order their results must have.
+    last_calls: HashMap<&'a str, usize>,
     /// The results of the user's turn at hand, with the place of each one's call.
     results: Vec<(usize, WirePart<'a>)>,
     /// What else the user says in it.
@@ -103,7 +103,7 @@ impl<'a> Writer<'a> {
             generation,
             turns: Vec::new(),
             names: HashMap::new(),
-            last_calls: Vec::new(),
+            last_calls: HashMap::new(),
             results: Vec::new(),
             said: Vec::new(),
         }
@@ -183,8 +183,7 @@ impl<'a> Writer<'a> {
                 },
             }
         }
-        let mut calls = self.last_calls.iter();
-        let place = calls.position(|id| *id == result.call_id);
+        let place = self.last_calls.get(result.call_id.as_str()).copied();
         let response = FunctionResponse {
             name: to_google(name),
             response: outcome(result),
@@ -226,7 +225,8 @@ impl<'a> Writer<'a> {
         self.push(MODEL, parts);
         for call in calls {
             self.names.insert(&call.id, &call.name);
-            self.last_calls.push(&call.id);
+            let place = self.last_calls.len();
+            self.last_calls.entry(&call.id).or_insert(place);
         }
         Ok(())
     }
