@@ -361,6 +361,30 @@ fn retry_after_is_honoured_in_every_form() {
 }
 
 #[test]
+fn advice_in_the_body_or_an_exhausted_limit_is_waited_for() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_upstream(WEIR, &upstream);
+    let retry_info = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1.5s"},
+    ]}});
+    let exhausted = Reply::error(429, "slow_down", "Wait.")
+        .header("x-ratelimit-remaining-requests", "0")
+        .header("x-ratelimit-reset-requests", "1s500ms");
+    for refusal in [Reply::json(429, &retry_info), exhausted] {
+        upstream.on_model("m", flaky(1, refusal, Chat::new()));
+        let started = Instant::now();
+        let answer = gateway.client().chat(&chat_body("up/m"));
+        let took = started.elapsed();
+        assert_eq!(
+            (answer.status, answer.header("x-weir-attempts")),
+            (200, Some("2"))
+        );
+        assert!(took >= Duration::from_millis(1_500), "took {took:?}");
+        assert!(took < PATIENCE);
+    }
+}
+
+#[test]
 fn a_retry_after_that_is_too_long_is_passed_on_instead_of_waited_for() {
     let upstream = Upstream::start();
     let gateway = Gateway::builder(WEIR)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use weir_config::Retry;
 use weir_wire::errors::{self, UpstreamError};
+use weir_wire::retry_after;
 
 use crate::ask::{Ask, Inbound};
 use crate::attempt::{Failure, Next};
@@ -175,7 +176,7 @@ pub(crate) fn judge(
     now_ms: u64,
 ) -> Result<Failure, Box<Answer>> {
     let header = |name: &str| answer.headers.get(name).and_then(|it| it.to_str().ok());
-    let retry_after = weir_wire::retry_after::delay(header, now_ms);
+    let retry_after = retry_after::delay(answer.status, header, &answer.body, now_ms);
     let is_key_fault = match answer.status {
         401 => true,
         402 | 403 => errors::parse_error(&answer.body).is_some_and(|error| names_the_key(&error)),

@@ -21,7 +21,7 @@ pub(super) fn to_text(seconds: u64) -> String {
 }
 
 /// The seconds since the Unix epoch of a moment in UTC; none where it is before the epoch or no such text.
-pub(super) fn of_text(text: &str) -> Option<u64> {
+pub(crate) fn of_text(text: &str) -> Option<u64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);

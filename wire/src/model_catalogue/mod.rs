@@ -5,7 +5,7 @@
 //!   Gemini's shape
 
 mod ability;
-mod date;
+pub(crate) mod date;
 mod pricing;
 mod read;
 mod write;
