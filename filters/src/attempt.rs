@@ -79,7 +79,11 @@ pub(crate) struct Run<'a, S> {
 
 /// Sends a held call to its targets and its answer to the sink, and settles it. A session that a provider has agreed to is
 /// neither answered nor settled yet, and given back.
-pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) -> Option<Box<Session>> {
+pub async fn attempt<S: Sink>(
+    gateway: &Gateway,
+    held: Box<Held>,
+    sink: &mut S,
+) -> Option<Box<Session>> {
     let planned = &held.planned;
     let ask = &planned.allowed.ask;
     let settings = &planned.routes.settings;
@@ -117,7 +121,7 @@ pub async fn attempt<S: Sink>(gateway: &Gateway, held: Held, sink: &mut S) -> Op
     let finish = run.go().await;
     let Run { tally, agreed, .. } = run;
     match agreed {
-        Some(agreed) => Some(Box::new(Session::new(held, tally, agreed))),
+        Some(agreed) => Some(Box::new(Session::new(*held, tally, agreed))),
         None => {
             tally.settle(finish).await;
             None
@@ -130,8 +134,8 @@ impl<S: Sink> Run<'_, S> {
         let plan = Arc::clone(&self.held.planned.plan);
         match self.try_all(&plan.targets).await {
             Ok(finish) => finish,
-            Err(Stop::Failed(failure)) => self.give_up(*failure).await,
-            Err(Stop::Interrupted(why)) => self.interrupted(why).await,
+            Err(Stop::Failed(failure)) => Box::pin(self.give_up(*failure)).await,
+            Err(Stop::Interrupted(why)) => Box::pin(self.interrupted(why)).await,
         }
     }
 

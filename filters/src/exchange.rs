@@ -52,10 +52,10 @@ impl<S: Sink> Run<'_, S> {
         self.tally.attempt(target, key);
         let mut attempt = Attempt::new(target, key, outbound, inbound);
         if key.is_dynamic() {
-            self.authorize(&mut attempt).await?;
+            Box::pin(self.authorize(&mut attempt)).await?;
         }
         if let Some(handshake) = &inbound.handshake {
-            return self.shake_hands(&attempt, handshake).await;
+            return Box::pin(self.shake_hands(&attempt, handshake)).await;
         }
         let mut link = self.open(&attempt).await?;
         let result = self.receive(&attempt, &mut link).await;
@@ -119,7 +119,7 @@ impl<S: Sink> Run<'_, S> {
         }
         if status >= 300 {
             let headers = head.headers.clone();
-            return self.refused(attempt, link, status, headers).await;
+            return Box::pin(self.refused(attempt, link, status, headers)).await;
         }
         self.tally.progress = Progress::Answering;
         let content_type = head.headers.get(http::header::CONTENT_TYPE).cloned();
@@ -149,7 +149,7 @@ impl<S: Sink> Run<'_, S> {
         if is_stream {
             self.stream(attempt, link, head).await
         } else if self.is_raw(&head) {
-            self.raw(attempt, link, head).await
+            Box::pin(self.raw(attempt, link, head)).await
         } else {
             self.whole(attempt, link, head).await
         }

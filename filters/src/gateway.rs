@@ -248,10 +248,13 @@ impl Gateway {
             return Ok(realtime::read(admitted, inbound)?);
         }
         if let Some(pass) = inbound.pass.clone() {
-            return pass::read(admitted, inbound, &pass, client, places).await;
+            return Box::pin(pass::read(admitted, inbound, &pass, client, places)).await;
         }
         if let Some(form_type) = inbound.form_type.clone() {
-            return read::read_form(admitted, inbound, form_type, client, places).await;
+            return Box::pin(read::read_form(
+                admitted, inbound, form_type, client, places,
+            ))
+            .await;
         }
         let body = client.read_body().await?;
         let max_bytes = server.max_body_bytes;

@@ -50,7 +50,7 @@ pub async fn reserve(
     ledger: &Ledger,
     metrics: &Arc<Metrics>,
     fitted: Fitted,
-) -> Result<Held, ReserveError> {
+) -> Result<Box<Held>, ReserveError> {
     let Fitted { planned, fit } = fitted;
     let ask = &planned.allowed.ask;
     let hold = hold(ask, &planned.plan);
@@ -74,11 +74,12 @@ pub async fn reserve(
     };
     let held = metrics.hold(hold.nanousd);
     ledger.begin(intent).await?;
-    Ok(Held {
+    // Boxed: it lives as long as the call, and is handed on.
+    Ok(Box::new(Held {
         planned,
         fit,
         _hold: held,
-    })
+    }))
 }
 
 /// Whether the length of what is answered is known only at its end.

@@ -125,7 +125,10 @@ impl<S: Sink> Run<'_, S> {
             Payload::Form(_) if upstream.is_demo() => {
                 return Err(self.broken(target, "the demo provider takes no files"));
             }
-            Payload::Form(splice) => return self.send_form(attempt, splice.clone()).await,
+            // Boxed, as everything rare on the way: a stream carries the largest branch as long as it lives.
+            Payload::Form(splice) => {
+                return Box::pin(self.send_form(attempt, splice.clone())).await;
+            }
         };
         if upstream.is_demo() {
             let demo = Demo::answer(outbound.way, &body)

@@ -142,7 +142,9 @@ impl HttpServerApp for App {
             Answered::Http(After::Reuse) => {}
             Answered::Http(After::Close) => return None,
             Answered::Agreed(agreed) => {
-                tunnel::serve(&self.gateway, session, *agreed, request_id, stopping).await;
+                // Boxed: few connections become one, and none of the others need carry it.
+                let serving = tunnel::serve(&self.gateway, session, *agreed, request_id, stopping);
+                Box::pin(serving).await;
                 return None;
             }
         }
