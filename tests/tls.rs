@@ -239,8 +239,8 @@ fn a_provider_that_speaks_http_2_serves_many_calls_on_few_connections() {
     let answers = h2c::post_all(provider.gateway.address(), ADMIN_TOKEN, CHAT, &bodies);
     let done = |answer: &h2c::H2Response| answer.body.ends_with(b"data: [DONE]\n\n");
     assert!(answers.iter().all(done));
-    // Pingora opens another one for a call that looks for a connection while a second one is being given a stream.
-    assert!(provider.front.connections() <= 5);
+    // A second one where the first call's is just being given back.
+    assert!(provider.front.connections() <= 2);
     assert!(provider.pipe.negotiated().iter().all(|name| name == H2));
     let seen = provider.upstream.last_request();
     assert_eq!(

@@ -23,6 +23,7 @@ pub mod fault;
 pub mod fit;
 pub mod gateway;
 mod get;
+mod h2_turn;
 pub mod health;
 pub mod identify;
 mod idle_pool;

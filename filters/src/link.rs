@@ -171,12 +171,7 @@ impl Connectors {
         let head = head
             .to_pingora(body.len() as u64)
             .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
-        let (mut session, reused) = self
-            .secure
-            .get_http_session(&address.peer)
-            .await
-            .map_err(|error| connect_error(&error))?;
-        session.set_write_timeout(address.peer.options.write_timeout);
+        let (mut session, reused) = self.secure_session(address).await?;
         let sent = async {
             session.write_request_header(head).await?;
             session.write_request_body(body, true).await?;
@@ -193,6 +188,21 @@ impl Connectors {
             send_failed: sent.is_err(),
             is_bodiless: false,
         })
+    }
+
+    /// A session over TLS, on a pooled connection or a new one; whether it was pooled.
+    async fn secure_session(&self, address: &Address) -> Result<(HttpSession, bool), LinkError> {
+        let turn = address
+            .h2_turn
+            .take(address.peer.options.total_connection_timeout);
+        let turn = turn.await;
+        let connecting = self.secure.get_http_session(&address.peer).await;
+        drop(turn);
+        let (mut session, reused) = connecting.map_err(|error| connect_error(&error))?;
+        let speaks_h2 = matches!(session, HttpSession::H2(_));
+        address.h2_turn.note(speaks_h2);
+        session.set_write_timeout(address.peer.options.write_timeout);
+        Ok((session, reused))
     }
 
     /// Connects and sends the head of a request whose body of `body_len` bytes leaves piece by piece. Such a body cannot
@@ -215,9 +225,7 @@ impl Connectors {
         let head = head
             .to_pingora(body_len)
             .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
-        let connecting = Box::pin(self.secure.get_http_session(&address.peer)).await;
-        let (mut session, reused) = connecting.map_err(|error| connect_error(&error))?;
-        session.set_write_timeout(address.peer.options.write_timeout);
+        let (mut session, reused) = Box::pin(self.secure_session(&address)).await?;
         let is_sent = session.write_request_header(head).await.is_ok();
         Ok(Sending::secure(session, reused, is_sent, address))
     }

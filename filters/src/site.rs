@@ -12,6 +12,7 @@ use thiserror::Error;
 use weir_config::{BaseUrl, Timeouts, is_public};
 
 use crate::clock::Clock;
+use crate::h2_turn::H2Turn;
 
 /// How long a resolved address is used before it is looked up again.
 const ADDRESS_TTL_US: i64 = 30_000_000;
@@ -64,6 +65,8 @@ pub struct Address {
     pub location: Location,
     /// Equal for connections that may stand in for each other.
     pub key: u64,
+    /// Kept from one resolution to the next.
+    pub(crate) h2_turn: Arc<H2Turn>,
 }
 
 /// Where a site listens.
@@ -78,6 +81,18 @@ pub enum Location {
 struct Peers {
     list: Vec<Arc<Address>>,
     until_us: i64,
+}
+
+impl Address {
+    /// An address that nothing is known of yet.
+    pub fn new(peer: HttpPeer, location: Location) -> Self {
+        Self {
+            key: peer.reuse_hash(),
+            location,
+            peer,
+            h2_turn: Arc::default(),
+        }
+    }
 }
 
 impl Site {
@@ -184,11 +199,13 @@ impl Site {
             options.max_h2_streams = H2_STREAMS_PER_CONNECTION;
             options.h2_ping_interval = Some(H2_PING);
         }
-        Arc::new(Address {
-            key: peer.reuse_hash(),
-            location,
-            peer,
-        })
+        let mut address = Address::new(peer, location);
+        let known = self.peers.load();
+        let known = known.as_ref().map_or(&[][..], |peers| &peers.list);
+        if let Some(known) = known.iter().find(|known| known.key == address.key) {
+            address.h2_turn = Arc::clone(&known.h2_turn);
+        }
+        Arc::new(address)
     }
 }
 

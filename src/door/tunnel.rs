@@ -159,11 +159,7 @@ mod tests {
         peer.options.verify_cert = false;
         // As providers over TLS are set up for everything else.
         peer.options.set_http_version(2, 1);
-        let address = Address {
-            peer,
-            location: Location::Tcp(provider),
-            key: 0,
-        };
+        let address = Address::new(peer, Location::Tcp(provider));
         let mut head = RequestHeader::build("GET", b"/v1/realtime?model=m", None).unwrap();
         head.insert_header("Host", "localhost").unwrap();
         upgrade.write(&mut head).unwrap();

@@ -343,11 +343,8 @@ where
         stream.write_all(&answer).await.unwrap();
         then(String::from_utf8(head).unwrap(), stream).await;
     });
-    Arc::new(Address {
-        peer: HttpPeer::new(at, false, String::new()),
-        location: Location::Tcp(at),
-        key: 0,
-    })
+    let peer = HttpPeer::new(at, false, String::new());
+    Arc::new(Address::new(peer, Location::Tcp(at)))
 }
 
 const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
