@@ -30,6 +30,8 @@
 //! - [`multipart`]: forms with files, observed as they arrive
 
 pub mod anthropic;
+#[cfg(test)]
+mod any_json;
 mod arguments;
 pub mod audio;
 pub mod bedrock;
