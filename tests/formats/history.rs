@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weir_testkit::upstream::formats::{SIGNATURE, TEXT};
-use weir_testkit::{Gateway, Upstream};
+use weir_testkit::{Gateway, Reply, Upstream};
 
 use crate::WEIR;
 use crate::dialects::Dialect;
@@ -120,5 +120,56 @@ fn what_another_model_of_bedrock_signed_does_not_go_to_anthropic() {
     for dialect in KEEPING {
         let sent = sent_when_continued(dialect, &thinking_at("bedrock"), CLAUDE[0]);
         assert!(!sent.contains(SIGNATURE), "{dialect:?}: {sent}");
+    }
+}
+
+/// An answer of OpenRouter's with these details.
+fn routed(details: &Value) -> Reply {
+    let message = json!({"role": "assistant", "content": TEXT, "reasoning": "Hm.", "reasoning_details": details});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    Reply::json(
+        200,
+        &json!({"id": "gen-1", "model": "m", "choices": [choice]}),
+    )
+}
+
+#[test]
+fn what_a_router_proves_comes_back_to_it() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("router", &upstream)
+        .provider_setting("router", "formats: [chat]")
+        .provider_setting("router", "models: []")
+        .provider_setting("router", "quirks: {reasoning_details: true}")
+        .start();
+    let client = gateway
+        .client()
+        .with_header("anthropic-version", "2023-06-01");
+    let of_claude = json!([
+        {"type": "reasoning.text", "text": "Hm.", "signature": SIGNATURE, "format": "anthropic-claude-v1", "index": 0},
+    ]);
+    let of_openai = json!([
+        {"type": "reasoning.summary", "summary": "Hm.", "format": "openai-responses-v1", "index": 0},
+        {"type": "reasoning.encrypted", "data": SIGNATURE, "id": "rs_1", "format": "openai-responses-v1", "index": 0},
+    ]);
+    for dialect in KEEPING {
+        for (model, details) in [("claude", &of_claude), ("gpt", &of_openai)] {
+            let model = format!("router/{model}");
+            let (path, mut body) = dialect.request(&model, Question::WithThoughts, false);
+            if dialect == Dialect::Responses {
+                body["include"] = json!(["reasoning.encrypted_content"]);
+            }
+            upstream.next(routed(details));
+            let answer = client.post(&path, &body);
+            assert_eq!(dialect.hear(&answer).thoughts, "Hm.", "{dialect:?}");
+            upstream.next(routed(details));
+            client
+                .post(&path, &continued(dialect, body, &answer.json()))
+                .assert_status(200);
+            let sent = upstream.last_request().json();
+            let messages = sent["messages"].as_array().unwrap();
+            let turn = messages.iter().find(|it| it["role"] == "assistant");
+            assert_eq!(turn.unwrap()["reasoning_details"], *details, "{dialect:?}");
+        }
     }
 }
