@@ -40,6 +40,8 @@ section! {
         max_tokens_field: Option<&'static str> = "any" as MAX_TOKENS_FIELD,
         /// The member in which it takes thoughts of earlier turns in chat messages; `none` is not at all.
         reasoning_field: Option<&'static str> = "none" as REASONING_FIELD,
+        /// Whether it takes thoughts of earlier turns with their signatures as OpenRouter does (`reasoning_details`).
+        reasoning_details: bool = "false" as FLAG,
         /// `anthropic_version` that stands in the body of Anthropic's format instead of the model, as Vertex AI wants it.
         anthropic_version: Option<String> = "none" as OPTIONAL_TEXT,
         /// How it takes embeddings.

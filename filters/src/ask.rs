@@ -205,12 +205,19 @@ pub struct InUrl {
     pub model: String,
     /// Whether the answer is to be streamed.
     pub stream: bool,
+    /// Whether a stream is wanted as a JSON array, which it is where nobody asks for `alt=sse`.
+    pub is_array: bool,
 }
 
 /// The header by which a client says itself what may be left out of a translated request.
 static DROP_PARAMS: HeaderName = HeaderName::from_static("x-weir-drop-params");
 
 impl Inbound {
+    /// Whether the answer is a stream that is wanted as a JSON array.
+    pub(crate) fn wants_array(&self) -> bool {
+        self.in_url.as_ref().is_some_and(|it| it.is_array)
+    }
+
     /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use weir_config::Retry;
 use weir_store::EndKind;
+use weir_wire::gemini::JsonArray;
 
 use crate::answer::{self, Answer};
 use crate::clock;
@@ -99,10 +100,11 @@ pub async fn attempt<S: Sink>(
         content_type: EVENT_STREAM,
         headers: answer::rate_headers(ask.admitted.lease()),
     });
+    let array = ask.inbound.wants_array().then(JsonArray::default);
     let mut run = Run {
         gateway,
         held: &held,
-        delivery: Delivery::new(sink, early_head, pace, total),
+        delivery: Delivery::new(sink, early_head, pace, array, total),
         tally: Tally::new(
             gateway.ledger.clone(),
             Arc::clone(&gateway.metrics),

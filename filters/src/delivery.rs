@@ -9,8 +9,9 @@ use http::HeaderValue;
 use pingora_timeout::fast_timeout::fast_sleep;
 use tokio::time::Instant;
 use weir_wire::format::Format;
-use weir_wire::gemini;
+use weir_wire::gemini::{self, JsonArray};
 
+use crate::answer::JSON;
 use crate::sink::{Gone, ReplyHead, Sink};
 
 /// The comment that keeps a silent stream alive. Not `: ping`, which one client takes for the end of its batch.
@@ -60,6 +61,8 @@ pub(crate) struct Delivery<'a, S> {
     sink: &'a mut S,
     streamed: bool,
     pace: Pace,
+    /// For a client of Gemini's that wants its events as elements of an array.
+    array: Option<JsonArray>,
     /// Pingora's shared timers: one of the runtime's own for each call would cost a lock at its start and its end.
     total: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     begun: bool,
@@ -76,6 +79,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
         sink: &'a mut S,
         early_head: Option<ReplyHead>,
         pace: Pace,
+        array: Option<JsonArray>,
         total: Duration,
     ) -> Self {
         let started = Instant::now();
@@ -84,6 +88,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
             sink,
             streamed,
             pace,
+            array,
             total: Box::pin(fast_sleep(total)),
             begun: false,
             is_watched: true,
@@ -137,15 +142,15 @@ impl<'a, S: Sink> Delivery<'a, S> {
         if !self.begun
             && let Some(head) = self.early_head.take()
         {
-            self.sink.begin(head).await?;
-            self.begun = true;
+            self.begin(head).await?;
         }
-        let sign = match self.pace.dialect {
-            Format::Anthropic => PING,
-            Format::Gemini => gemini::KEEP_ALIVE,
-            _ => COMMENT,
+        let sign = match (&mut self.array, self.pace.dialect) {
+            (Some(array), _) => array.sign_of_life(),
+            (None, Format::Anthropic) => PING,
+            (None, Format::Gemini) => gemini::KEEP_ALIVE,
+            (None, _) => COMMENT,
         };
-        self.write(Bytes::from_static(sign)).await
+        self.send(Bytes::from_static(sign)).await
     }
 
     /// A whole answer. Where the head has left already the caller must not come here.
@@ -155,17 +160,31 @@ impl<'a, S: Sink> Delivery<'a, S> {
     }
 
     /// Commits a streamed answer; does nothing where an early commit did so.
-    pub(crate) async fn begin(&mut self, head: ReplyHead) -> Result<(), Gone> {
+    pub(crate) async fn begin(&mut self, mut head: ReplyHead) -> Result<(), Gone> {
         if self.begun {
             return Ok(());
+        }
+        if self.array.is_some() {
+            head.content_type = JSON;
         }
         self.begun = true;
         self.early_head = None;
         self.sink.begin(head).await
     }
 
-    /// Writes a piece and puts the next keep-alive off.
+    /// Writes a piece: of a stream, whole events.
     pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), Gone> {
+        match &mut self.array {
+            None => self.send(piece).await,
+            Some(array) => {
+                let elements = array.elements(&piece);
+                self.send(elements.into()).await
+            }
+        }
+    }
+
+    /// Sends bytes as they are, and puts the next keep-alive off.
+    async fn send(&mut self, piece: Bytes) -> Result<(), Gone> {
         if self.streamed {
             self.next_tick = Some(Instant::now() + self.pace.keepalive);
         }
@@ -173,6 +192,10 @@ impl<'a, S: Sink> Delivery<'a, S> {
     }
 
     pub(crate) async fn end(&mut self) -> Result<(), Gone> {
+        if let Some(array) = &mut self.array {
+            let end = array.end();
+            self.send(Bytes::from_static(end)).await?;
+        }
         self.sink.end().await
     }
 
@@ -181,8 +204,13 @@ impl<'a, S: Sink> Delivery<'a, S> {
         self.sink.cut().await;
     }
 
-    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator.
-    pub(crate) async fn fail(&mut self, event: Vec<u8>) {
+    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator. An array ends with
+    /// the error, so that it can be read.
+    pub(crate) async fn fail(&mut self, mut event: Vec<u8>) {
+        if let Some(array) = &mut self.array {
+            event = array.elements(&event);
+            event.extend_from_slice(array.end());
+        }
         if self.sink.write(Bytes::from(event)).await.is_ok() {
             self.sink.cut().await;
         }

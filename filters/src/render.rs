@@ -218,6 +218,7 @@ fn rules(target: &Target) -> translate::Target<'_> {
         stream_options: quirks.stream_options,
         max_tokens_field: quirks.max_tokens_field,
         reasoning_field: quirks.reasoning_field,
+        reasoning_details: quirks.reasoning_details,
         anthropic_version: anthropic_version(target),
     }
 }

@@ -41,6 +41,14 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
     let head = client.session.req_header();
     let path = head.uri.path();
     let mut route = route(app, &head.method, path);
+    if let Route::Call(Call {
+        in_url: Some(in_url),
+        ..
+    }) = &mut route
+    {
+        in_url.is_array = in_url.stream && !asks_for_events(head.uri.query());
+        client.is_array = in_url.is_array;
+    }
     if path == "/v1/responses" && head.headers.contains_key(http::header::UPGRADE) {
         route = Route::NoUpgrade;
     }
@@ -67,6 +75,13 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
         Route::Unknown => unknown(client).await,
     }
     Answered::Http(client.after().await)
+}
+
+/// Whether Google's query for the form of an answer (<https://cloud.google.com/apis/docs/system-parameters>) asks for
+/// server-sent events.
+fn asks_for_events(query: Option<&str>) -> bool {
+    let mut pairs = query.unwrap_or_default().split('&');
+    pairs.any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"))
 }
 
 /// What is passed on of a request, its query included.

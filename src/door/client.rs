@@ -45,6 +45,8 @@ pub struct SessionClient<'a> {
     pub(super) started_at_us: i64,
     /// The format in which this client reads errors.
     pub(super) dialect: Format,
+    /// Whether a stream is wanted as a JSON array: then an answer that is none is the only element of one, as Google's.
+    pub(super) is_array: bool,
     /// When the body was first asked for, where it is read piece by piece.
     body_since: Option<Instant>,
     body_read: usize,
@@ -64,6 +66,7 @@ impl<'a> SessionClient<'a> {
             gateway,
             session,
             dialect: Format::Chat,
+            is_array: false,
             body_since: None,
             body_read: 0,
             after: After::Reuse,
@@ -274,7 +277,11 @@ impl Source for SessionClient<'_> {
 }
 
 impl Sink for SessionClient<'_> {
-    async fn reply(&mut self, head: ReplyHead, mut body: Bytes) -> Result<(), Gone> {
+    async fn reply(&mut self, head: ReplyHead, body: Bytes) -> Result<(), Gone> {
+        let mut body = match self.is_array {
+            true => [b"[", &*body, b"]"].concat().into(),
+            false => body,
+        };
         if self.has_rest() {
             self.session.set_keepalive(None);
         }

@@ -168,7 +168,13 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
         _ => return None,
     };
     let model = url::decode(model);
-    Some((endpoint, InUrl { model, stream }))
+    let in_url = InUrl {
+        model,
+        stream,
+        // Its query says more.
+        is_array: false,
+    };
+    Some((endpoint, in_url))
 }
 
 /// The format in which a path's clients read errors.

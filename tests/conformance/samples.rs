@@ -13,6 +13,7 @@ const TARGET: Target<'static> = Target {
     stream_options: true,
     max_tokens_field: None,
     reasoning_field: Some("reasoning_content"),
+    reasoning_details: true,
     anthropic_version: None,
 };
 

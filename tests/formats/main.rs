@@ -5,6 +5,7 @@
     reason = "a JSON value without a member gives null, and a test that is surprised must say so"
 )]
 
+mod arrays;
 mod dialects;
 mod history;
 mod matrix;

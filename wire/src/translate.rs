@@ -27,8 +27,18 @@ pub struct Target<'a> {
     /// The member in which an OpenAI-compatible target takes thoughts of earlier turns (`reasoning_content`,
     /// `reasoning`); none is not at all.
     pub reasoning_field: Option<&'static str>,
+    /// Whether an OpenAI-compatible target takes proven thoughts of earlier turns as OpenRouter does: `reasoning_details`
+    /// of chat, `signature` and `format` of Responses.
+    pub reasoning_details: bool,
     /// `anthropic_version` in the body instead of the model, as Vertex AI wants it.
     pub anthropic_version: Option<&'a str>,
+}
+
+impl Target<'_> {
+    /// Whether it takes proven thoughts of Claude's as OpenRouter does.
+    pub(crate) fn takes_claudes_details(&self) -> bool {
+        self.reasoning_details && self.model.contains("claude")
+    }
 }
 
 /// A request in the target's format.

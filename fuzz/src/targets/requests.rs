@@ -22,6 +22,7 @@ pub fn request(client: Format, bytes: &[u8]) {
             stream_options: true,
             max_tokens_field: None,
             reasoning_field: Some("reasoning_content"),
+            reasoning_details: true,
             anthropic_version: None,
         };
         for policy in [DropParams::All, DropParams::Hints, DropParams::None] {

@@ -3,6 +3,7 @@
 mod assistant;
 mod completions;
 mod content;
+mod details;
 mod finish;
 mod request;
 mod response;

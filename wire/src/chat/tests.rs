@@ -31,13 +31,14 @@ fn plain_context() -> Context {
     context(Request::default())
 }
 
-const TARGET: Target<'static> = Target {
+pub(super) const TARGET: Target<'static> = Target {
     provider: "openai",
     model: "gpt-5-mini",
     max_output_tokens: None,
     stream_options: true,
     max_tokens_field: None,
     reasoning_field: None,
+    reasoning_details: false,
     anthropic_version: None,
 };
 

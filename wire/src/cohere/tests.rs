@@ -29,6 +29,7 @@ fn target() -> Target<'static> {
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
         anthropic_version: None,
     }
 }

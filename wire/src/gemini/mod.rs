@@ -4,6 +4,7 @@
 //! Vertex AI's REST reference, and the types of the official Python SDK.
 
 mod answer;
+mod array;
 mod count;
 mod errors;
 mod finish;
@@ -22,6 +23,7 @@ mod stream;
 mod tests;
 mod usage;
 
+pub use array::JsonArray;
 pub use count::count_tokens_reply;
 pub use errors::{error_body, error_event};
 pub(crate) use request::{CARRIES, read_request, write_request};

@@ -43,6 +43,7 @@ fn rendered(request: &Request, model: &str, policy: DropParams) -> Result<Render
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
         anthropic_version: None,
     };
     write_request(Format::Gemini, request, &target, policy)

@@ -38,6 +38,7 @@ fn target(format: Format) -> Target<'static> {
         stream_options: true,
         max_tokens_field: None,
         reasoning_field: Some("reasoning_content"),
+        reasoning_details: true,
         anthropic_version: None,
     }
 }

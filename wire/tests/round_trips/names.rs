@@ -49,6 +49,7 @@ fn sent_names(context: &Context, to: Format) -> Vec<String> {
         stream_options: true,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
         anthropic_version: None,
     };
     let rendered = write_request(to, &context.request, &target, DropParams::Hints).unwrap();

@@ -37,6 +37,7 @@ fn target(model: &str) -> Target<'_> {
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
         anthropic_version: None,
     }
 }

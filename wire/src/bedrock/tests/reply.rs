@@ -65,7 +65,7 @@ fn thoughts_calls_and_unknown_blocks_keep_their_order() {
         "tool_use",
     );
     let reply = read(&body, request).unwrap();
-    let sign = |value| Some(Signature::new(Format::Bedrock, value));
+    let sign = |value| Some(Signature::new(Format::Anthropic, value));
     let other = |kind: &str, value: Value| {
         Part::new(Content::Other {
             format: Format::Bedrock,
@@ -81,7 +81,7 @@ fn thoughts_calls_and_unknown_blocks_keep_their_order() {
         })),
         Part::new(Content::Thinking(Thinking {
             text: String::new(),
-            signature: sign("cmVk"),
+            signature: sign("red"),
             is_redacted: true,
         })),
         Part::text("I look."),

@@ -14,6 +14,7 @@ use super::chunk::{Choice, Chunk, Delta, FunctionDelta};
 use super::loose::Said;
 use super::plain::{self, Plain};
 use crate::chat::assistant::read_image;
+use crate::chat::details::Detail;
 use crate::chat::finish::{self, Seen};
 use crate::chat::thinking;
 use crate::chat::tool_names::{CallIds, ChangedNames};
@@ -44,6 +45,8 @@ struct Answer {
     calls: Calls,
     /// Thoughts came as plain text, which blocks of thoughts repeat.
     has_plain_thoughts: bool,
+    /// The last that came was a thought, which a proof may follow.
+    is_thinking: bool,
     has_refusal: bool,
     has_output: bool,
     finish_word: Option<String>,
@@ -228,12 +231,14 @@ fn answer_of(answers: &mut Vec<Answer>, index: u32) -> Option<&mut Answer> {
 impl Answer {
     fn say(&mut self, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         self.has_output = true;
+        self.is_thinking = false;
         let choice = self.index;
         emit(Event::Text { choice, text });
     }
 
     fn think(&mut self, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         self.has_output = true;
+        self.is_thinking = true;
         let choice = self.index;
         emit(Event::Thinking { choice, text });
     }
@@ -251,6 +256,14 @@ impl Answer {
         for block in list(delta.thinking_blocks) {
             if let Some(block) = thinking::read_block(&block) {
                 self.take_block(block, emit);
+            }
+        }
+        if let Some(raw) = delta.reasoning_details
+            && (!self.has_plain_thoughts || Detail::is_proof(raw.get()))
+        {
+            let details = list(Some(raw));
+            for detail in details.iter().filter_map(Detail::read) {
+                self.take_detail(detail, emit);
             }
         }
         match delta.content {
@@ -290,6 +303,7 @@ impl Answer {
 
     fn call(&mut self, piece: Piece<'_>, naming: &mut Naming, emit: &mut Emit<'_>) {
         self.has_output = true;
+        self.is_thinking = false;
         self.calls.take(self.index, piece, naming, emit);
     }
 
@@ -301,6 +315,22 @@ impl Answer {
         if let Some(signature) = block.signature {
             self.has_output = true;
             emit(match block.is_redacted {
+                true => Event::RedactedThinking { choice, signature },
+                false => Event::Signature { choice, signature },
+            });
+        }
+    }
+
+    fn take_detail(&mut self, detail: Detail, emit: &mut Emit<'_>) {
+        let choice = self.index;
+        let is_of_shown = detail.belongs_to_shown();
+        if !detail.text.is_empty() && !self.has_plain_thoughts {
+            self.think(Cow::Owned(detail.text), emit);
+        }
+        if let Some(signature) = detail.proof {
+            self.has_output = true;
+            let is_thinking = std::mem::take(&mut self.is_thinking);
+            emit(match detail.is_hidden && !(is_of_shown && is_thinking) {
                 true => Event::RedactedThinking { choice, signature },
                 false => Event::Signature { choice, signature },
             });

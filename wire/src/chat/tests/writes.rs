@@ -158,6 +158,7 @@ fn the_targets_quirks_are_honoured() {
         stream_options: false,
         max_tokens_field: Some("max_tokens"),
         reasoning_field: Some("reasoning_content"),
+        reasoning_details: true,
         ..TARGET
     };
     let (body, dropped) = write_to(&request, &deepseek);

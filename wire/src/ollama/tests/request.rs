@@ -20,6 +20,7 @@ fn write(request: &Request, model: &str, policy: DropParams) -> Result<Written, 
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
         anthropic_version: None,
     };
     let rendered =

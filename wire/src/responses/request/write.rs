@@ -83,7 +83,7 @@ pub(crate) fn write_request(
         instructions,
         items,
         has_thoughts,
-    } = write_input(request, losses)?;
+    } = write_input(request, target, losses)?;
     if let Some(text) = instructions {
         set("instructions", json!(text));
     }

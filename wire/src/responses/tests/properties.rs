@@ -145,6 +145,7 @@ fn written(request: &Request) -> Value {
         stream_options: true,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
         anthropic_version: None,
     };
     let mut losses = Losses::new(DropParams::Hints, "openai", Format::Responses);

@@ -17,6 +17,7 @@ const TARGET: Target<'_> = Target {
     stream_options: true,
     max_tokens_field: None,
     reasoning_field: None,
+    reasoning_details: false,
     anthropic_version: None,
 };
 
