@@ -181,10 +181,17 @@ impl<'a, S: Sink> Delivery<'a, S> {
         self.sink.cut().await;
     }
 
-    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator.
+    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator. A failed response is
+    /// an end of its own in that format, and Codex forgets what it said if the connection breaks after it.
     pub(crate) async fn fail(&mut self, event: Vec<u8>) {
-        if self.sink.write(Bytes::from(event)).await.is_ok() {
-            self.sink.cut().await;
+        let told = self.sink.write(Bytes::from(event)).await;
+        match self.pace.dialect {
+            Format::Responses if told.is_ok() => {
+                // A client that is gone needs no end.
+                let _gone = self.sink.end().await;
+            }
+            _ if told.is_ok() => self.sink.cut().await,
+            _ => {}
         }
     }
 }
