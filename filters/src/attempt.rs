@@ -37,6 +37,8 @@ pub(crate) enum Next {
     Key,
     /// The target was the trouble: the next target.
     Target,
+    /// The request was: whoever else was asked would say the same.
+    Nobody,
 }
 
 /// An attempt that brought no answer, while nothing of one had reached the client.
@@ -239,6 +241,11 @@ impl<S: Sink> Run<'_, S> {
                 continue;
             }
             let failure = match self.once(target, key).await {
+                Err(Stop::Failed(failure)) if failure.next == Next::Nobody => {
+                    let finish = Box::pin(self.give_up(*failure)).await;
+                    self.note_end(target, key, &finish, retry);
+                    return Ok(Some(finish));
+                }
                 Err(Stop::Failed(failure)) => failure,
                 Ok(finish) => {
                     self.note_end(target, key, &finish, retry);
@@ -318,6 +325,7 @@ impl<S: Sink> Run<'_, S> {
                 target.switch.open_for(now_us, rest);
             }
             (_, Next::Target) => self.cool_down(target, retry),
+            (_, Next::Nobody) => {}
         }
         if failure.next == Next::Key {
             // It refused the key, and so it is there.
@@ -327,10 +335,18 @@ impl<S: Sink> Run<'_, S> {
 
     /// Nobody answered: the last provider's own answer where there is one, else an error of ours.
     async fn give_up(&mut self, failure: Failure) -> Finish {
-        let told = failure.fault.told();
+        let told = match &failure.answer {
+            Some(answer) => answer.told(),
+            None => failure.fault.told(),
+        };
+        let status = told.status;
+        let side = match failure.next {
+            Next::Nobody if status < 500 => Side::Caller,
+            _ => failure.fault.told().side,
+        };
         if self.delivery.is_begun() {
             self.fail_stream(&told).await;
-            return failed(told.status, told.side);
+            return failed(status, side);
         }
         let attempts = self.tally.attempts();
         let ask = &self.held.planned.allowed.ask;
@@ -338,9 +354,8 @@ impl<S: Sink> Run<'_, S> {
             Some(answer) => answer.relay(&ask.inbound),
             None => answer::error_reply(&told, attempts, ask),
         };
-        let status = head.status;
         match self.delivery.reply(head, body).await {
-            Ok(()) => failed(status, told.side),
+            Ok(()) => failed(status, side),
             Err(_) => cancelled(),
         }
     }

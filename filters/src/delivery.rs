@@ -205,14 +205,21 @@ impl<'a, S: Sink> Delivery<'a, S> {
     }
 
     /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator. An array ends with
-    /// the error, so that it can be read.
+    /// the error, so that it can be read. A failed response is an end of its own in that format, and Codex forgets what it
+    /// said if the connection breaks after it.
     pub(crate) async fn fail(&mut self, mut event: Vec<u8>) {
         if let Some(array) = &mut self.array {
             event = array.elements(&event);
             event.extend_from_slice(array.end());
         }
-        if self.sink.write(Bytes::from(event)).await.is_ok() {
-            self.sink.cut().await;
+        let told = self.sink.write(Bytes::from(event)).await;
+        match self.pace.dialect {
+            Format::Responses if told.is_ok() => {
+                // A client that is gone needs no end.
+                let _gone = self.sink.end().await;
+            }
+            _ if told.is_ok() => self.sink.cut().await,
+            _ => {}
         }
     }
 }

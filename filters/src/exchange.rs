@@ -11,7 +11,7 @@ use weir_wire::errors::UpstreamError;
 use crate::adapt::Unsaid;
 use crate::answer::{self, Answer};
 use crate::ask::Endpoint;
-use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
+use crate::attempt::{Failure, Next, Run, Stop, cancelled, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
@@ -20,7 +20,6 @@ use crate::provider::UpstreamKey;
 use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
-use crate::told::Side;
 use crate::way::Way;
 
 /// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
@@ -177,54 +176,47 @@ impl<S: Sink> Run<'_, S> {
         headers: HeaderMap,
     ) -> Result<Finish, Stop> {
         let body = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
-        self.judge_refusal(attempt, status, headers, body).await
+        Err(self.judge_refusal(attempt, status, headers, body))
     }
 
     /// What becomes of an answer that is no success and has come whole.
-    pub(crate) async fn judge_refusal(
+    pub(crate) fn judge_refusal(
         &mut self,
         attempt: &Attempt<'_>,
         status: u16,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Finish, Stop> {
-        let target = attempt.target;
-        let body = without_key(attempt.key, body);
+    ) -> Stop {
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
+        self.judge(attempt, status, headers, body, None)
+    }
+
+    fn judge(
+        &self,
+        attempt: &Attempt<'_>,
+        status: u16,
+        headers: HeaderMap,
+        body: Bytes,
+        inside: Option<UpstreamError>,
+    ) -> Stop {
+        let target = attempt.target;
         let mut served = Vec::new();
         answer::push_served(target, self.tally.attempts(), &mut served);
         let answer = Answer {
             status,
             headers,
-            body,
+            body: without_key(attempt.key, body),
             provider: Arc::clone(&target.upstream.name),
             is_native: !attempt.outbound.way.is_translated(),
             served,
+            inside,
+            failed_response: None,
         };
         let retry = &self.held.planned.routes.settings.retry;
         let now_ms = self.gateway.clock.now_ms();
-        let answer = match answer::judge(answer, target, attempt.key, retry, now_ms) {
-            Ok(failure) => return Err(Stop::Failed(Box::new(failure))),
-            Err(answer) => *answer,
-        };
-        let side = if status < 500 {
-            Side::Caller
-        } else {
-            Side::Provider
-        };
-        if self.delivery.is_begun() {
-            let provider = Arc::clone(&answer.provider);
-            let told = Fault::Status { provider, status }.told();
-            self.fail_stream(&told).await;
-            return Ok(failed(status, side));
-        }
-        let inbound = &self.held.planned.allowed.ask.inbound;
-        let (head, body) = answer.relay(inbound);
-        match self.delivery.reply(head, body).await {
-            Ok(()) => Ok(failed(status, side)),
-            Err(_) => Ok(cancelled()),
-        }
+        let failure = answer::judge(answer, target, attempt.key, retry, now_ms);
+        Stop::Failed(Box::new(failure))
     }
 
     /// A link error as a failure, billed where the provider may have worked already.
@@ -268,22 +260,21 @@ impl<S: Sink> Run<'_, S> {
         })
     }
 
-    /// An error inside a 200. One about the key is not told as the provider words it: it may quote the key.
+    /// An error inside a 200 is judged as if it had come with the status that it stands for.
     pub(crate) fn reported(&self, attempt: &Attempt<'_>, error: &UpstreamError) -> Stop {
-        if answer::rejects_the_key(error) {
-            let failure = answer::key_rejected(attempt.target, attempt.key);
-            return Stop::Failed(Box::new(failure));
-        }
-        fail(Fault::Reported {
-            provider: Arc::clone(&attempt.target.upstream.name),
+        let said = UpstreamError {
             message: attempt.key.redact(&error.message),
-            code: error.code.clone(),
-        })
+            raw: None,
+            ..error.clone()
+        };
+        let body = error.raw.clone().unwrap_or_default();
+        let status = error.status();
+        self.judge(attempt, status, HeaderMap::new(), body, Some(said))
     }
 }
 
 /// A refusal's body without the key, should it quote what it was sent.
-fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
+pub(crate) fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
     let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
     match clean {
         Some(clean) if clean.as_bytes() != body => Bytes::from(clean),

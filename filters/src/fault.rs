@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use thiserror::Error;
+use weir_wire::errors::UpstreamError;
 use weir_wire::multipart::FormError;
 
 use crate::told::{Side, Told};
@@ -36,14 +37,12 @@ pub enum Fault {
         reason: &'static str,
     },
     /// The provider reported an error inside a successful answer.
-    #[error("provider `{provider}` reported an error: {message}")]
+    #[error("provider `{provider}` reported an error: {}", .error.message)]
     Reported {
         /// The provider.
         provider: Arc<str>,
-        /// Its message.
-        message: String,
-        /// Its code.
-        code: Option<String>,
+        /// What it said.
+        error: UpstreamError,
     },
     /// The provider refused the key.
     #[error("{} was rejected by provider `{provider}`: {}", key_text(.owner_is_caller, .key_id), mend_text(.owner_is_caller, .provider))]
@@ -132,9 +131,14 @@ impl Fault {
             Self::TimeUp { .. } => Told::new(504, KIND, "total_timeout", Side::Provider, self),
             Self::Broken { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
             Self::Status { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
-            Self::Reported { code, .. } => {
-                let code = code.as_deref().unwrap_or("upstream_error");
-                Told::new(502, KIND, code, Side::Provider, self)
+            Self::Reported { error, .. } => {
+                let code = error.code.as_deref().unwrap_or("upstream_error");
+                let mut told = Told::new(error.status(), KIND, code, Side::Provider, self);
+                told.param.clone_from(&error.param);
+                if let Some(kind) = &error.kind {
+                    told.kind = kind.clone().into();
+                }
+                told
             }
             Self::Unfit { .. } => Told::new(
                 400,

@@ -144,7 +144,7 @@ impl<S: Sink> Run<'_, S> {
         let opened = self.delivery.wait(Box::pin(opening)).await?;
         match opened.map_err(|error| self.link_failure(target, &error))? {
             Opened::Upgraded(upgraded) => Ok(self.agree(target, upgraded)),
-            Opened::Refused(refused) => self.handshake_refused(attempt, *refused).await,
+            Opened::Refused(refused) => Err(self.handshake_refused(attempt, *refused)),
         }
     }
 
@@ -169,18 +169,13 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    async fn handshake_refused(
-        &mut self,
-        attempt: &Attempt<'_>,
-        refused: Refused,
-    ) -> Result<Finish, Stop> {
+    fn handshake_refused(&mut self, attempt: &Attempt<'_>, refused: Refused) -> Stop {
         let status = refused.head.status.as_u16();
         if status < 300 {
-            return Err(self.broken(attempt.target, "it speaks no WebSocket at this URL"));
+            return self.broken(attempt.target, "it speaks no WebSocket at this URL");
         }
         let headers = refused.head.headers.clone();
         self.judge_refusal(attempt, status, headers, refused.body)
-            .await
     }
 }
 

@@ -11,8 +11,10 @@ use weir_wire::format::Format;
 use weir_wire::stream::{Ending, Stream, StreamError};
 use weir_wire::translate;
 
+use crate::answer::FailedResponse;
 use crate::attempt::{Run, Stop, failed};
-use crate::exchange::done_unless;
+use crate::delivery::EVENT_STREAM;
+use crate::exchange::{done_unless, without_key};
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
 use crate::render::Outbound;
@@ -231,12 +233,38 @@ impl<S: Sink> Run<'_, S> {
         held: Option<Opening>,
         out: Vec<Bytes>,
     ) -> Result<Finish, Stop> {
-        let target = attempt.target;
-        let stop = match self.stream_error().cloned() {
-            Some(error) => self.reported(attempt, &error),
-            None => self.broken(target, "its stream ended early"),
+        let Some(error) = self.stream_error().cloned() else {
+            let stop = self.broken(attempt.target, "its stream ended early");
+            return self.stream_stopped(held, out, stop).await;
         };
+        let mut stop = self.reported(attempt, &error);
+        let is_of_responses = attempt.outbound.way
+            == Way::Conversation {
+                client: Format::Responses,
+                provider: Format::Responses,
+            };
+        if let Stop::Failed(failure) = &mut stop
+            && let Some(answer) = &mut failure.answer
+            && is_of_responses
+        {
+            let body = self.as_it_came(held.as_ref(), &out);
+            answer.failed_response = body.map(|body| FailedResponse {
+                content_type: EVENT_STREAM,
+                body: without_key(attempt.key, body),
+            });
+        }
         self.stream_stopped(held, out, stop).await
+    }
+
+    /// A held stream that ended in an error, that event included.
+    fn as_it_came(&self, held: Option<&Opening>, out: &[Bytes]) -> Option<Bytes> {
+        let Progress::Streaming(stream) = &self.tally.progress else {
+            return None;
+        };
+        let error = stream.raw_error()?;
+        let before = held?.pieces.iter().chain(out);
+        let all: Vec<_> = before.chain([error]).cloned().collect();
+        Some(all.concat().into())
     }
 
     /// The connection broke or fell silent inside the stream.

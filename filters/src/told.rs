@@ -1,5 +1,6 @@
 //! What a client is told of a failure, in OpenAI's envelope, and whose fault it was.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -43,7 +44,7 @@ pub struct Told {
     /// The HTTP status.
     pub status: u16,
     /// OpenAI's `type`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// OpenAI's `code`.
     pub code: Option<String>,
     /// OpenAI's `param`.
@@ -68,7 +69,7 @@ impl Told {
     ) -> Self {
         Self {
             status,
-            kind,
+            kind: Cow::Borrowed(kind),
             code: (!code.is_empty()).then(|| code.to_owned()),
             param: None,
             message: why.to_string(),
@@ -135,7 +136,7 @@ impl Told {
     fn body(&self) -> ErrorBody<'_> {
         ErrorBody {
             message: &self.message,
-            kind: self.kind,
+            kind: &self.kind,
             param: self.param.as_deref(),
             code: self.code.as_deref(),
         }

@@ -210,7 +210,7 @@ async fn unknown(client: &mut SessionClient<'_>) {
 async fn not_found(client: &mut SessionClient<'_>, code: &str, message: String) {
     let told = Told {
         status: 404,
-        kind: "invalid_request_error",
+        kind: "invalid_request_error".into(),
         code: Some(code.to_owned()),
         param: None,
         message,
