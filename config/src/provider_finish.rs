@@ -82,6 +82,7 @@ impl ProviderDraft {
             Ok(address) => address,
             Err(missing) => return Finished::LeftOut(missing.to_string()),
         };
+        let key_variables = self.key_variables();
         let auth = self.values.auth;
         if let (Auth::None, Some((_, place))) = (auth, self.keys.first()) {
             report.error(
@@ -108,6 +109,7 @@ impl ProviderDraft {
             project: address.project,
             layout,
             auth,
+            key_variables,
             keys: operator_key::resolve(&self.keys, name, auth, environment, report),
             models: self.models,
             has_shipped_models: self.has_shipped_models,
@@ -179,6 +181,12 @@ impl ProviderDraft {
                 "{variable} is set, but `providers.{name}` is left out, as {missing}"
             ));
         }
+    }
+
+    fn key_variables(&self) -> Vec<String> {
+        let sources = self.keys.iter().map(|(source, _)| source.env_names());
+        let first = sources.filter_map(|names| names.first().map(|name| (*name).to_owned()));
+        first.collect()
     }
 
     fn own_timeouts(&self, name: &str, shared: &Timeouts, report: &mut Report) -> Timeouts {
