@@ -48,7 +48,30 @@ section! {
         embeddings_api: EmbeddingsApi = "openai" as EMBEDDINGS_API,
         /// How it takes reranking.
         rerank_api: RerankApi = "cohere" as RERANK_API,
+        /// How it lists its models: `plain` is by the path `models`, in any vendor's shape; `bedrock` and `vertex` are the clouds' own lists; `none`, where its list does not tell what can be called. `by-layout` is what belongs to the `layout`: `none` for `azure`.
+        models_api: Option<ModelsApi> = "by-layout" as MODELS_API,
     }
+}
+
+choice!(MODELS_API: Option<ModelsApi> {
+    "by-layout" => None,
+    "plain" => Some(ModelsApi::Plain),
+    "bedrock" => Some(ModelsApi::Bedrock),
+    "vertex" => Some(ModelsApi::Vertex),
+    "none" => Some(ModelsApi::None),
+});
+
+/// How a provider lists its models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelsApi {
+    /// By the path `models`, in any of the shapes that most providers have.
+    Plain,
+    /// Amazon Bedrock's foundation models and inference profiles, from its control plane.
+    Bedrock,
+    /// What Google and Anthropic publish on Vertex AI.
+    Vertex,
+    /// Not at all, or by a list that does not tell what can be called.
+    None,
 }
 
 choice!(MAX_TOKENS_FIELD: Option<&'static str> {

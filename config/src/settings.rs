@@ -44,6 +44,8 @@ pub struct Settings {
     pub log: Log,
     /// The enabled providers by name.
     pub providers: BTreeMap<String, Provider>,
+    /// The providers that are only there where their address is known, and what each needs for that: "it needs a …".
+    pub left_out: BTreeMap<String, String>,
     /// What models cost.
     pub prices: PriceTable,
     /// The key that seals providers' keys, where the environment gives one.

@@ -6,6 +6,7 @@ mod describe;
 mod fetch;
 mod lists;
 mod parameters;
+mod place;
 mod report;
 
 use std::sync::Arc;
@@ -81,7 +82,7 @@ impl Gateway {
         if let Some(only) = only {
             entries.retain(|entry| entry.provider == only);
         }
-        Ok(Some(report::report(&asked, entries, offers)))
+        Ok(Some(report::report(&asked, entries, offers, only)))
     }
 }
 
@@ -124,7 +125,7 @@ impl Asked {
             let rested = keys.iter().find(|key| !key.switch.is_open(now_us));
             let slot = rested
                 .or(keys.first())
-                .filter(|_| self.routes.settings.catalogue.fetch && fetch::has_list(upstream))
+                .filter(|_| self.routes.settings.catalogue.fetch && place::has_list(upstream))
                 .map(|key| gateway.lists.of(gateway, upstream, key));
             asked.push((Arc::clone(upstream), !keys.is_empty(), slot));
         }
