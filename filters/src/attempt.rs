@@ -115,12 +115,9 @@ pub async fn attempt<S: Sink>(
         ),
         agreed: None,
     };
-    if ask.upload.as_ref().is_some_and(Upload::is_passing) {
-        run.delivery.expect_body();
-    }
     if ask.inbound.handshake.is_some() {
-        // What a client sends behind its handshake is for the provider: watching it would swallow it.
-        run.delivery.expect_body();
+        // What a client sends behind its handshake is for the provider.
+        run.delivery.look_away();
     }
     let finish = run.go().await;
     let Run { tally, agreed, .. } = run;

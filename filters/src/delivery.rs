@@ -12,6 +12,7 @@ use weir_wire::format::Format;
 use weir_wire::gemini::{self, JsonArray};
 
 use crate::answer::JSON;
+use crate::refusal::Refusal;
 use crate::sink::{Gone, ReplyHead, Sink};
 
 /// The comment that keeps a silent stream alive. Not `: ping`, which one client takes for the end of its batch.
@@ -67,8 +68,7 @@ pub(crate) struct Delivery<'a, S> {
     total: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     begun: bool,
     next_tick: Option<Instant>,
-    /// Whether the owner is watched while something is waited for. Watching reads from the client, and so must not be done
-    /// while its body is still to come.
+    /// Whether the owner is watched while something is waited for.
     is_watched: bool,
     /// The head of an early commit, made when the call began.
     early_head: Option<ReplyHead>,
@@ -121,19 +121,21 @@ impl<'a, S: Sink> Delivery<'a, S> {
         }
     }
 
-    /// Says that the request's body is still to be read.
-    pub(crate) fn expect_body(&mut self) {
+    /// Stops watching the owner: what it sends next is not ours, and watching would swallow it.
+    pub(crate) fn look_away(&mut self) {
         self.is_watched = false;
     }
 
-    /// The next piece of the request's body; reading it is the watch over the owner.
-    pub(crate) async fn body_piece(&mut self) -> Result<Option<Bytes>, Interrupted> {
+    /// The next piece of the request's body; reading it is the watch over the owner. May be dropped and called again.
+    pub(crate) async fn body_piece(
+        &mut self,
+    ) -> Result<Result<Option<Bytes>, Refusal>, Interrupted> {
         tokio::select! {
             biased;
-            piece = self.sink.body_piece() => {
-                self.is_watched = matches!(piece, Ok(None));
-                piece.map_err(|_| Interrupted::Gone)
-            }
+            piece = self.sink.body_piece() => match piece {
+                Err(Refusal::Gone) => Err(Interrupted::Gone),
+                piece => Ok(piece),
+            },
             () = self.total.as_mut() => Err(Interrupted::TimeUp),
         }
     }

@@ -7,6 +7,7 @@ use thiserror::Error;
 use weir_wire::errors::UpstreamError;
 use weir_wire::multipart::FormError;
 
+use crate::refusal::Refusal;
 use crate::told::{Side, Told};
 
 /// Why no provider answered.
@@ -68,6 +69,12 @@ pub enum Fault {
         /// What is wrong with it.
         why: FormError,
     },
+    /// The rest of a body that passes by did not come as it should.
+    #[error("{why}")]
+    Body {
+        /// What a body that is read whole would be refused for.
+        why: Arc<Refusal>,
+    },
     /// The call's total time is over.
     #[error("the call took longer than the total timeout of {total_ms} ms")]
     TimeUp {
@@ -112,12 +119,16 @@ impl Fault {
             Self::Status { .. } => "it answered with an error status",
             Self::Unfit { .. } => "the request cannot be said in its format",
             Self::Form { .. } => "the form is not what it seemed to be",
+            Self::Body { .. } => "the request's body did not come whole",
         }
     }
 
     /// Whether the request itself is to blame, and nobody it was to be sent to.
     pub fn is_of_request(&self) -> bool {
-        matches!(self, Self::Unfit { .. } | Self::Form { .. })
+        matches!(
+            self,
+            Self::Unfit { .. } | Self::Form { .. } | Self::Body { .. }
+        )
     }
 
     /// The answer where no provider's own answer can be relayed.
@@ -148,6 +159,7 @@ impl Fault {
                 self,
             ),
             Self::Form { .. } => Told::new(400, "invalid_request_error", "", Side::Caller, self),
+            Self::Body { why } => why.told(),
             Self::KeyRejected { .. } => {
                 Told::new(502, KIND, "provider_key_rejected", Side::Provider, self)
             }

@@ -51,7 +51,7 @@ pub struct Gateway {
     pub(crate) connectors: Connectors,
     pub(crate) lists: Lists,
     pub(crate) tunnels: Tunnels,
-    spools: Spools,
+    pub(crate) spools: Spools,
     counters: Arc<dyn Counters>,
     switchboard: Arc<Switchboard>,
     routes: ArcSwap<Routes>,

@@ -34,6 +34,7 @@ pub mod metrics;
 mod model_labels;
 pub mod money;
 mod pass;
+mod passage;
 mod plain;
 pub mod plan;
 pub mod provider;

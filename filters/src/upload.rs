@@ -175,6 +175,14 @@ impl Upload {
         matches!(self.stored, Stored::Passing { .. })
     }
 
+    /// How much of it was read from the client before it began to be sent, where the rest passes by.
+    pub(crate) fn begun_len(&self) -> u64 {
+        match &self.stored {
+            Stored::Passing { begun, .. } => begun.len() as u64,
+            _ => self.len,
+        }
+    }
+
     /// A second look at a form that passes by: what comes after its file is not known when it begins to be sent, and may
     /// say again what was acted on. It is to be fed the form from its beginning.
     pub(crate) fn watch(&self) -> Option<Form> {
