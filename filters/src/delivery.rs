@@ -49,6 +49,15 @@ pub(crate) struct Pace {
     pub dialect: Format,
 }
 
+/// What breaks a silence where something better than a comment is at hand.
+#[derive(Default)]
+pub(crate) struct Life {
+    /// The answer's head, if it has not left.
+    pub head: Option<ReplyHead>,
+    /// Whole events.
+    pub events: Option<Bytes>,
+}
+
 /// Sleeps until a moment, or for ever. The timer is made only when there is really something to wait for.
 async fn sleep_until(moment: Option<Instant>) {
     match moment {
@@ -103,9 +112,18 @@ impl<'a, S: Sink> Delivery<'a, S> {
     }
 
     /// Waits for `work`, watching the owner and the clock, and keeping a streamed answer alive meanwhile.
-    pub(crate) async fn wait<T>(
+    pub(crate) fn wait<T>(
         &mut self,
         work: impl Future<Output = T> + Send,
+    ) -> impl Future<Output = Result<T, Interrupted>> + Send {
+        self.wait_alive(work, Life::default)
+    }
+
+    /// The same, with signs of life that the stream itself has.
+    pub(crate) async fn wait_alive<T>(
+        &mut self,
+        work: impl Future<Output = T> + Send,
+        mut life: impl FnMut() -> Life + Send,
     ) -> Result<T, Interrupted> {
         tokio::pin!(work);
         loop {
@@ -117,7 +135,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
                 () = self.total.as_mut() => return Err(Interrupted::TimeUp),
                 () = sleep_until(tick) => {}
             }
-            self.break_silence().await?;
+            self.break_silence(life()).await?;
         }
     }
 
@@ -140,11 +158,14 @@ impl<'a, S: Sink> Delivery<'a, S> {
         }
     }
 
-    async fn break_silence(&mut self) -> Result<(), Gone> {
+    async fn break_silence(&mut self, life: Life) -> Result<(), Gone> {
         if !self.begun
-            && let Some(head) = self.early_head.take()
+            && let Some(head) = life.head.or_else(|| self.early_head.take())
         {
             self.begin(head).await?;
+        }
+        if let Some(events) = life.events {
+            return self.write(events).await;
         }
         let sign = match (&mut self.array, self.pace.dialect) {
             (Some(array), _) => array.sign_of_life(),

@@ -13,13 +13,13 @@ use weir_wire::translate;
 
 use crate::answer::FailedResponse;
 use crate::attempt::{Run, Stop, failed};
-use crate::delivery::EVENT_STREAM;
+use crate::delivery::{EVENT_STREAM, Life};
 use crate::exchange::{done_unless, without_key};
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
 use crate::render::Outbound;
 use crate::send::Attempt;
-use crate::settle::{Finish, Progress};
+use crate::settle::{Finish, Progress, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
 use crate::way::Way;
@@ -68,6 +68,23 @@ fn stream_of(outbound: &Outbound) -> Stream {
     Stream::Relay(Box::new(relay))
 }
 
+/// What a silent stream can say for itself. Held events are let go once the client has waited so long that it needs a sign
+/// of life: to some a comment is none, and a provider that has begun to answer is kept to it.
+fn sign_of_life(tally: &mut Tally, held: &mut Option<Opening>) -> Life {
+    if let Some(opening) = held.take_if(|opening| !opening.pieces.is_empty()) {
+        tally.first_output();
+        return Life {
+            head: opening.head,
+            events: Some(opening.pieces.concat().into()),
+        };
+    }
+    let events = match &mut tally.progress {
+        Progress::Streaming(stream) if held.is_none() => stream.sign_of_life(),
+        _ => None,
+    };
+    Life { head: None, events }
+}
+
 impl<S: Sink> Run<'_, S> {
     /// A streamed answer: held until real output, then relayed as it comes.
     pub(crate) async fn stream(
@@ -84,7 +101,9 @@ impl<S: Sink> Run<'_, S> {
         });
         let mut out: Vec<Bytes> = Vec::new();
         loop {
-            let read = self.delivery.wait(link.read_body()).await?;
+            let tally = &mut self.tally;
+            let life = || sign_of_life(tally, &mut held);
+            let read = self.delivery.wait_alive(link.read_body(), life).await?;
             let ended = match read {
                 Ok(Some(piece)) => self.feed(piece, link, &mut out),
                 Ok(None) => Ok(true),

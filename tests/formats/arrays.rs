@@ -113,7 +113,7 @@ fn a_refusal_is_the_only_element() {
 }
 
 /// A gateway whose silences are short, and that commits early.
-fn restless(upstream: &Upstream) -> GatewayBuilder {
+pub fn restless(upstream: &Upstream) -> GatewayBuilder {
     Gateway::with_every_format(WEIR, upstream)
         .set("stream", "keepalive_ms: 50")
         .set("stream", "early_commit_after_ms: 100")

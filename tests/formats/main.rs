@@ -12,10 +12,11 @@ mod matrix;
 mod questions;
 
 use serde_json::{Value, json};
+use weir_testkit::upstream::Cut;
 use weir_testkit::upstream::formats::{
     ARGUMENTS, CUT_TEXT, ERROR_WORDS, FAULT_WORDS, RETRY_AFTER_S, TEXT, THOUGHTS, TOOL,
 };
-use weir_testkit::{Gateway, Upstream, provider_formats};
+use weir_testkit::{Chat, Gateway, Upstream, provider_formats};
 
 use dialects::Dialect;
 use matrix::Matrix;
@@ -267,4 +268,24 @@ fn a_provider_of_several_formats_is_asked_in_one_that_says_all() {
     assert_eq!(ask(json!([])), "/v1/responses");
     // Responses knows no texts that end the answer.
     assert_eq!(ask(json!(["END"])), "/v1/chat/completions");
+}
+
+#[test]
+fn a_silent_provider_does_not_leave_codex_without_an_event() {
+    let upstream = Upstream::start();
+    let gateway = arrays::restless(&upstream).start();
+    upstream.next(Chat::new().cut(Cut::HangAfter(0)));
+    let body = json!({"model": "p-chat/ok", "stream": true, "store": false, "input": "Hello"});
+    let events = gateway.client().stream_at("/v1/responses", &body);
+    let kinds = events.filter_map(|event| event.json()["type"].as_str().map(str::to_owned));
+    let kinds: Vec<String> = kinds.take(4).collect();
+    assert_eq!(
+        kinds,
+        [
+            "response.created",
+            "response.in_progress",
+            "keepalive",
+            "keepalive"
+        ]
+    );
 }
