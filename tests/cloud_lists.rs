@@ -109,7 +109,10 @@ fn bedrock_lists_what_can_be_called_by_signed_questions() {
     );
     let profile = model(&list, "bedrock/eu.anthropic.claude-sonnet-5");
     assert_eq!(profile["owned_by"], "Anthropic");
-    assert_eq!(profile["abilities"], json!(["chat", "responses", "vision"]));
+    assert_eq!(
+        profile["abilities"],
+        json!(["chat", "responses", "tools", "vision"])
+    );
     assert_eq!(profile["source"], "provider");
     let vectors = model(&list, "bedrock/amazon.titan-embed-image-v1");
     assert_eq!(vectors["abilities"], json!(["embeddings"]));

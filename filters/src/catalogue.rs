@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use weir_wire::body::MAX_MODEL_BYTES;
 use weir_wire::model_catalogue::Entry;
 
-use crate::allow::AllowError;
+use crate::allow::{AUTO, AllowError};
 use crate::directory::Known;
 use crate::gateway::Gateway;
 use crate::identify::{self, Credential};
@@ -53,16 +53,19 @@ impl Gateway {
         name: &str,
     ) -> Result<Entry, Refusal> {
         let asked = Asked::new(self, credential).await?;
-        if !is_name(name) || !asked.routes.is_usable(asked.holder(), name) {
+        let meant = asked.meant(name);
+        if !is_name(name) || !asked.routes.is_usable(asked.holder(), &meant) {
             return Err(asked.not_found(name));
         }
-        let first = assemble::first_of(&asked.routes, name);
+        let first = assemble::first_of(&asked.routes, &meant);
         let leads_there = |upstream: &Upstream| {
             let first = first.as_ref();
             first.is_some_and(|it| it.upstream.name == upstream.name)
         };
         let offers = asked.offers(self, leads_there, WAIT).await;
-        Ok(assemble::entry(&asked.routes, &offers, name))
+        let mut entry = assemble::entry(&asked.routes, &offers, &meant);
+        name.clone_into(&mut entry.id);
+        Ok(entry)
     }
 
     /// The models and what is to be said of the providers, for `GET /api/catalogue`; of one provider alone where `only`
@@ -103,6 +106,12 @@ impl Asked {
 
     fn holder(&self) -> Holder<'_> {
         self.known.holder()
+    }
+
+    /// The name that is meant: the default's where `auto` is asked for.
+    fn meant(&self, name: &str) -> Arc<str> {
+        let default = self.routes.default_model().filter(|_| name == AUTO);
+        default.unwrap_or_else(|| Arc::from(name))
     }
 
     /// What the providers that are meant, and that this caller may reach, offer: fetched where that is due, and waited for

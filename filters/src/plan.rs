@@ -128,6 +128,16 @@ pub enum PlanError {
         /// The provider that the URL named.
         provider: String,
     },
+    /// Nobody knows what could be done with the model here.
+    #[error(
+        "no operation of this gateway is known for the model `{model}` of `{provider}`; the provider's own API is reached at `/providers/{provider}/`"
+    )]
+    NoOperation {
+        /// The model.
+        model: Arc<str>,
+        /// The provider.
+        provider: Arc<str>,
+    },
     /// The provider does not serve this operation.
     #[error("the model `{model}` is not served at this endpoint by `{provider}`")]
     Endpoint {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use weir_wire::model_catalogue::{Abilities, Ability};
+use weir_wire::model_catalogue::Ability;
 use weir_wire::model_parameters::{Facts, schema};
 
 use super::{Asked, WAIT, assemble, is_name};
@@ -25,7 +25,8 @@ impl Gateway {
         if !is_name(name) {
             return Err(asked.not_found(name));
         }
-        let plan = match plan::build(&asked.routes, asked.holder(), name) {
+        let model = asked.meant(name);
+        let plan = match plan::build(&asked.routes, asked.holder(), &model) {
             Ok(plan) => plan,
             Err(Unplannable::NotFound) => return Err(asked.not_found(name)),
             Err(Unplannable::NoKey(provider)) => {
@@ -40,7 +41,12 @@ impl Gateway {
         let offers = asked.offers(self, is_first, WAIT).await;
         let of_target = format!("{}/{}", first.upstream.name, first.model);
         let known = assemble::entry(&asked.routes, &offers, &of_target).model;
-        let operation = operation(known.abilities);
+        let Some(operation) = known.abilities.operation() else {
+            return Err(Refusal::Plan(PlanError::NoOperation {
+                model: Arc::clone(&first.model),
+                provider: Arc::clone(&first.upstream.name),
+            }));
+        };
         let endpoint = endpoint(operation);
         let serving = plan.targets.iter().find_map(|target| {
             let way = Way::of(target, endpoint)?;
@@ -81,13 +87,8 @@ fn facts<'a>(
         max_tokens_field: provider.quirks.max_tokens_field,
         stream_options: provider.quirks.stream_options,
         is_local: provider.local,
+        is_adapted: matches!(way, Way::Adapted(_)),
     }
-}
-
-/// The first thing that a model can do, a conversation if nobody knows.
-fn operation(abilities: Abilities) -> Ability {
-    let mut operations = abilities.iter();
-    operations.next().unwrap_or(Ability::Chat)
 }
 
 fn endpoint(operation: Ability) -> Endpoint {
@@ -98,6 +99,8 @@ fn endpoint(operation: Ability) -> Endpoint {
         Ability::Transcription => Endpoint::Transcriptions,
         Ability::Rerank => Endpoint::Rerank,
         Ability::Moderation => Endpoint::Moderations,
+        Ability::Completions => Endpoint::Completions,
+        Ability::Realtime => Endpoint::Realtime,
         Ability::Chat | Ability::Responses | Ability::Tools | Ability::Vision => Endpoint::Chat,
     }
 }
