@@ -554,3 +554,26 @@ fn the_configuration_says_what_a_model_can_do() {
     );
     assert_eq!(abilities("up/my-vectors"), json!(["embeddings"]));
 }
+
+#[test]
+fn a_model_without_a_key_says_so_and_not_that_it_does_not_exist() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("policy", "operator_keys: admins")
+        .set("aliases", "fast: up/ok")
+        .start();
+    gateway.add_user("ann");
+    let ann = gateway.client_with(&gateway.create_token("ann", &[]).secret);
+    for path in [
+        "/v1/models/fast",
+        "/v1/models/up/ok",
+        "/api/models/fast/parameters",
+    ] {
+        let refused = ann.get(path);
+        let refused = refused.assert_error(403, "provider_key_missing");
+        assert!(refused.text().contains("weir key set up"), "{path}");
+    }
+    let listed = ann.get("/v1/models").json();
+    assert!(ids_of(&listed, "up").is_empty() && !ids(&listed).contains(&"fast".to_owned()));
+}

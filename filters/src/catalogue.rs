@@ -20,7 +20,7 @@ use crate::allow::{AUTO, AllowError};
 use crate::directory::Known;
 use crate::gateway::Gateway;
 use crate::identify::{self, Credential};
-use crate::plan::{self, Holder};
+use crate::plan::{self, Holder, Plan, PlanError, Unplannable};
 use crate::provider::Upstream;
 use crate::refusal::Refusal;
 use crate::routes::Routes;
@@ -53,10 +53,8 @@ impl Gateway {
         name: &str,
     ) -> Result<Entry, Refusal> {
         let asked = Asked::new(self, credential).await?;
+        asked.plan(name)?;
         let meant = asked.meant(name);
-        if !is_name(name) || !asked.routes.is_usable(asked.holder(), &meant) {
-            return Err(asked.not_found(name));
-        }
         let first = assemble::first_of(&asked.routes, &meant);
         let leads_there = |upstream: &Upstream| {
             let first = first.as_ref();
@@ -112,6 +110,20 @@ impl Asked {
     fn meant(&self, name: &str) -> Arc<str> {
         let default = self.routes.default_model().filter(|_| name == AUTO);
         default.unwrap_or_else(|| Arc::from(name))
+    }
+
+    /// The plan of a name, or why a call to it would be refused.
+    fn plan(&self, name: &str) -> Result<Plan, Refusal> {
+        if !is_name(name) {
+            return Err(self.not_found(name));
+        }
+        let built = plan::build(&self.routes, self.holder(), &self.meant(name));
+        built.map_err(|why| match why {
+            Unplannable::NotFound => self.not_found(name),
+            Unplannable::NoKey(provider) => {
+                Refusal::Plan(PlanError::without_key(self.holder(), provider))
+            }
+        })
     }
 
     /// What the providers that are meant, and that this caller may reach, offer: fetched where that is due, and waited for

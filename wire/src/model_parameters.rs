@@ -33,6 +33,8 @@ pub struct Facts<'a> {
     pub policy: DropParams,
     /// Tokens of the longest answer.
     pub max_output_tokens: Option<u64>,
+    /// What is written as the limit of an answer in a format that needs one, where the request has none.
+    pub output_limit: Option<u64>,
     /// The name an OpenAI-compatible provider has for the output limit, if it takes but one.
     pub max_tokens_field: Option<&'static str>,
     /// Whether it takes `stream_options`.

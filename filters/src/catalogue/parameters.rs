@@ -6,11 +6,11 @@ use serde_json::Value;
 use weir_wire::model_catalogue::Ability;
 use weir_wire::model_parameters::{Facts, schema};
 
-use super::{Asked, WAIT, assemble, is_name};
+use super::{Asked, WAIT, assemble};
 use crate::ask::Endpoint;
 use crate::gateway::Gateway;
 use crate::identify::Credential;
-use crate::plan::{self, PlanError, Target, Unplannable};
+use crate::plan::{PlanError, Target};
 use crate::refusal::Refusal;
 use crate::way::Way;
 
@@ -22,17 +22,7 @@ impl Gateway {
         name: &str,
     ) -> Result<Value, Refusal> {
         let asked = Asked::new(self, credential).await?;
-        if !is_name(name) {
-            return Err(asked.not_found(name));
-        }
-        let model = asked.meant(name);
-        let plan = match plan::build(&asked.routes, asked.holder(), &model) {
-            Ok(plan) => plan,
-            Err(Unplannable::NotFound) => return Err(asked.not_found(name)),
-            Err(Unplannable::NoKey(provider)) => {
-                return Err(Refusal::Plan(PlanError::NoKey { provider }));
-            }
-        };
+        let plan = asked.plan(name)?;
         // A plan has at least one target.
         let Some(first) = plan.targets.first() else {
             return Err(asked.not_found(name));
@@ -83,6 +73,7 @@ fn facts<'a>(
             Way::Plain | Way::Adapted(_) => None,
         },
         policy: provider.drop_params(&target.model),
+        output_limit: target.output_limit(),
         max_output_tokens,
         max_tokens_field: provider.quirks.max_tokens_field,
         stream_options: provider.quirks.stream_options,

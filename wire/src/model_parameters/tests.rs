@@ -10,6 +10,7 @@ const FACTS: Facts<'static> = Facts {
     format: Some(Format::Chat),
     policy: DropParams::Hints,
     max_output_tokens: Some(16_384),
+    output_limit: None,
     max_tokens_field: None,
     stream_options: true,
     is_local: false,
@@ -200,4 +201,19 @@ fn what_is_no_json_body_is_told() {
     assert_eq!(place(Ability::Realtime), "query");
     assert_eq!(place(Ability::Transcription), "form");
     assert_eq!(place(Ability::Chat), "body");
+}
+
+#[test]
+fn the_limit_that_anthropic_is_given_is_a_default() {
+    let default = |format, output_limit| {
+        let told = schema(&Facts {
+            format: Some(format),
+            output_limit,
+            ..FACTS
+        });
+        told["properties"]["max_completion_tokens"]["default"].clone()
+    };
+    assert_eq!(default(Format::Anthropic, Some(64_000)), 64_000);
+    assert_eq!(default(Format::Anthropic, None), 4_096);
+    assert_eq!(default(Format::Chat, Some(64_000)), Value::Null);
 }
