@@ -286,7 +286,9 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_list_or_an_error(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = read(&body, &mut Vec::new());
+        for shape in [Shape::Models, Shape::BedrockModels, Shape::BedrockProfiles, Shape::VertexModels] {
+            let _ = Reader::default().page(shape, &body);
+        }
     }
 }
 
