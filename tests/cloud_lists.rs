@@ -49,7 +49,7 @@ fn foundation_models() -> Reply {
 }
 
 fn profiles(id: &str, next: Option<&str>) -> Reply {
-    let (_, model) = id.split_once('.').expect("a profile of a model");
+    let model = id.split_once('.').map_or(id, |(_, model)| model);
     let arn = format!("arn:aws:bedrock:eu-central-1::foundation-model/{model}");
     let profile = json!({"inferenceProfileId": id, "inferenceProfileName": "A profile", "type": "SYSTEM_DEFINED",
         "inferenceProfileArn": format!("arn:aws:bedrock:eu-central-1:123456789012:inference-profile/{id}"),
@@ -109,7 +109,10 @@ fn bedrock_lists_what_can_be_called_by_signed_questions() {
     );
     let profile = model(&list, "bedrock/eu.anthropic.claude-sonnet-5");
     assert_eq!(profile["owned_by"], "Anthropic");
-    assert_eq!(profile["abilities"], json!(["chat", "responses", "vision"]));
+    assert_eq!(
+        profile["abilities"],
+        json!(["chat", "responses", "tools", "vision"])
+    );
     assert_eq!(profile["source"], "provider");
     let vectors = model(&list, "bedrock/amazon.titan-embed-image-v1");
     assert_eq!(vectors["abilities"], json!(["embeddings"]));
@@ -156,7 +159,7 @@ fn a_bedrock_key_that_may_not_list_is_told_and_what_ships_stands_in() {
     assert_eq!(bedrock["state"], "failed");
     assert_eq!(
         bedrock["error"],
-        "it answered 403: the key is not accepted for this"
+        "it answered 403: the key may not ask for this"
     );
     let hint = bedrock["hint"].as_str().expect("a hint");
     assert!(hint.contains("bedrock:ListInferenceProfiles"), "{hint}");
@@ -268,7 +271,10 @@ fn a_vertex_list_without_models_is_no_error_and_a_refused_one_is() {
         &json!({"error": {"code": 403, "status": "PERMISSION_DENIED"}}),
     ));
     let catalogue = refused.client().get("/api/catalogue").json();
-    assert_eq!(state(&catalogue, "vertex")["state"], "failed");
+    let vertex = state(&catalogue, "vertex");
+    assert_eq!(vertex["state"], "failed");
+    let hint = vertex["hint"].as_str().expect("a hint");
+    assert!(hint.contains("serviceusage.services.use"), "{hint}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
+use weir_wire::model_catalogue::Abilities;
 
 use crate::base_url::BaseUrl;
 use crate::endpoints::{EmbeddingsApi, Endpoints, ModelsApi, Quirks};
@@ -97,6 +98,12 @@ impl Provider {
             .model_options
             .find(model, |options| options.embeddings_api);
         own.unwrap_or(self.quirks.embeddings_api)
+    }
+
+    /// What the configuration says that `model` can do.
+    pub fn abilities(&self, model: &str) -> Abilities {
+        let own = self.model_options.find(model, |options| options.abilities);
+        own.unwrap_or_default()
     }
 
     /// How it lists its models. A cloud's own kind of key elsewhere than at the cloud's own layout leads to a part of its API

@@ -8,7 +8,7 @@ use crate::ask::{Allowed, Ask};
 use crate::routes::Routes;
 
 /// The name that asks for the configured default.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// Why an ask may not go on.
 #[derive(Debug, Error)]

@@ -61,7 +61,8 @@ pub enum GetError {
 
 fn status_hint(status: u16) -> &'static str {
     match status {
-        401 | 403 => ": the key is not accepted for this",
+        401 => ": the key is not accepted",
+        403 => ": the key may not ask for this",
         404 | 405 | 501 => ": it has no such list",
         429 => ": too many requests",
         _ => "",

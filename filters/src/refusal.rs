@@ -102,7 +102,7 @@ impl Refusal {
                 Side::Policy,
                 why,
             ),
-            Self::Plan(why @ PlanError::Endpoint { .. }) => {
+            Self::Plan(why @ (PlanError::Endpoint { .. } | PlanError::NoOperation { .. })) => {
                 Told::new(404, INVALID, "model_not_found", Side::Caller, why).param("model")
             }
             Self::Fit(why) => told_fit(why),

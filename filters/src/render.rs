@@ -210,11 +210,10 @@ fn policy(ask: &Ask, target: &Target) -> DropParams {
 fn rules(target: &Target) -> translate::Target<'_> {
     let provider = target.upstream.provider();
     let quirks = &provider.quirks;
-    let of_price = || target.price.as_ref().and_then(|it| it.max_output_tokens);
     translate::Target {
         provider: &target.upstream.name,
         model: &target.model,
-        max_output_tokens: provider.max_output_tokens(&target.model).or_else(of_price),
+        max_output_tokens: target.output_limit(),
         stream_options: quirks.stream_options,
         max_tokens_field: quirks.max_tokens_field,
         reasoning_field: quirks.reasoning_field,

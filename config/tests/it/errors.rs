@@ -182,9 +182,15 @@ fn what_a_provider_speaks_and_where_is_checked() {
 }
 
 fn warnings(files: &[(&str, &str)], env: &[(&str, &str)]) -> Vec<String> {
-    let case = Case::new(files, env).unwrap();
+    let case = match Case::new(files, env) {
+        Ok(case) => case,
+        Err(why) => return vec![why.to_string()],
+    };
     let folder = format!("{}/", case.folder.path().display());
-    let warnings = case.load().unwrap().warnings;
+    let warnings = match case.load() {
+        Ok(loaded) => loaded.warnings,
+        Err(why) => vec![why.to_string()],
+    };
     warnings.iter().map(|it| it.replace(&folder, "")).collect()
 }
 

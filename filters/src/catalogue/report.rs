@@ -137,6 +137,11 @@ fn hint(offer: &Offer) -> Option<String> {
         ModelsApi::Bedrock if is_refused => Some(
             "its lists need the permissions `bedrock:ListFoundationModels` and `bedrock:ListInferenceProfiles`".to_owned(),
         ),
+        // The header with the project needs more than calls do.
+        ModelsApi::Vertex if is_refused => Some(format!(
+            "its list needs the permission `serviceusage.services.use` on the project; its models are called as `{}/<model>` all the same",
+            provider.name
+        )),
         ModelsApi::None if !offer.upstream.is_demo() => {
             let name = &provider.name;
             let (what, one) = match provider.layout {

@@ -45,6 +45,11 @@ fn listed(entry: &Value) -> Option<Listed> {
     if !is_id(id) {
         return None;
     }
+    let abilities = abilities(entry);
+    // Gemini tells all that a model does: where it is nothing that can be asked for here, there is nothing to offer.
+    if entry.get("supportedGenerationMethods").is_some() && !abilities.has_operation() {
+        return None;
+    }
     let created = entry.get("created").and_then(Value::as_u64);
     let created_at = || date::of_text(entry.get("created_at")?.as_str()?);
     Some(Listed {
@@ -73,7 +78,7 @@ fn listed(entry: &Value) -> Option<Listed> {
             "/max_tokens",
         ])
         .filter(|tokens| *tokens > 0),
-        abilities: abilities(entry),
+        abilities,
         pricing: entry.get("pricing").map(Pricing::read).unwrap_or_default(),
     })
 }

@@ -100,6 +100,7 @@ fn geminis_list_is_read_without_the_prefix() {
             "outputTokenLimit": 65_536, "supportedGenerationMethods": ["generateContent", "countTokens"]},
         {"name": "models/gemini-embedding-001", "inputTokenLimit": 2_048, "outputTokenLimit": 1,
             "supportedGenerationMethods": ["embedContent"]},
+        {"name": "models/gemini-3-live", "supportedGenerationMethods": ["bidiGenerateContent"]},
     ], "nextPageToken": "abc"});
     let mut models = Vec::new();
     let next = read(page.to_string().as_bytes(), &mut models);
@@ -108,6 +109,11 @@ fn geminis_list_is_read_without_the_prefix() {
     assert_eq!(models[0].max_output_tokens, Some(65_536));
     assert_eq!(names(models[0].abilities), ["chat"]);
     assert_eq!(names(models[1].abilities), ["embeddings"]);
+    assert_eq!(
+        models.len(),
+        2,
+        "what no method of ours reaches is no model"
+    );
 }
 
 #[test]
@@ -177,10 +183,12 @@ fn names_tell_the_operation_where_nobody_else_does() {
         ("gpt-image-1", "images"),
         ("rerank-v3.5", "rerank"),
         ("omni-moderation-latest", "moderation"),
+        ("gpt-realtime", "realtime"),
+        ("babbage-002", "completions"),
     ] {
         assert_eq!(names(Abilities::of_name(name)), [ability], "{name}");
     }
-    assert!(!Abilities::of_name("gpt-realtime").has_operation());
+    assert!(!Abilities::of_name("sora-2").has_operation());
 }
 
 fn entry() -> Entry {
@@ -278,7 +286,9 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_list_or_an_error(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = read(&body, &mut Vec::new());
+        for shape in [Shape::Models, Shape::BedrockModels, Shape::BedrockProfiles, Shape::VertexModels] {
+            let _ = Reader::default().page(shape, &body);
+        }
     }
 }
 
