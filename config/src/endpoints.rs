@@ -42,6 +42,9 @@ section! {
         reasoning_field: Option<&'static str> = "none" as REASONING_FIELD,
         /// Whether it takes thoughts of earlier turns with their signatures as OpenRouter does (`reasoning_details`).
         reasoning_details: bool = "false" as FLAG,
+        /// Whether it may leave a model's thoughts between `<think>` and `</think>` at the beginning of the text: for clients of
+        /// other formats than its own they are taken out and told as thoughts.
+        think_tags: bool = "false" as FLAG,
         /// `anthropic_version` that stands in the body of Anthropic's format instead of the model, as Vertex AI wants it.
         anthropic_version: Option<String> = "none" as OPTIONAL_TEXT,
         /// How it takes embeddings.

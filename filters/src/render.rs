@@ -96,6 +96,7 @@ fn render_as(
         call_id: ask.inbound.call_id.simple().to_string(),
         model: target.model.to_string(),
         created_s: u64::try_from(ask.inbound.started_at_us / 1_000_000).unwrap_or(0),
+        think_tags: target.upstream.provider().quirks.think_tags,
         request: Arc::clone(request),
     });
     let pass = ask.inbound.pass.as_ref();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use weir_testkit::upstream::formats::{
     ARGUMENTS, CUT_TEXT, ERROR_WORDS, FAULT_WORDS, RETRY_AFTER_S, TEXT, THOUGHTS, TOOL,
 };
-use weir_testkit::{Gateway, Upstream, provider_formats};
+use weir_testkit::{Chat, Gateway, Upstream, provider_formats};
 
 use dialects::Dialect;
 use matrix::Matrix;
@@ -267,4 +267,32 @@ fn a_provider_of_several_formats_is_asked_in_one_that_says_all() {
     assert_eq!(ask(json!([])), "/v1/responses");
     // Responses knows no texts that end the answer.
     assert_eq!(ask(json!(["END"])), "/v1/chat/completions");
+}
+
+#[test]
+fn thoughts_between_tags_are_thoughts_to_clients_of_other_formats_alone() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("tagged", &upstream)
+        .provider_setting("tagged", "formats: [chat]")
+        .provider_setting("tagged", "quirks: {think_tags: true}")
+        .start();
+    let text = format!("<think>\n{THOUGHTS}</think>\n\n{TEXT}");
+    let heard = |dialect: Dialect, stream: bool| {
+        upstream.next(Chat::new().text(&text).pieces(40));
+        dialect.ask(
+            &gateway.client(),
+            "tagged/m",
+            Question::WithThoughts,
+            stream,
+        )
+    };
+    for stream in [false, true] {
+        assert_eq!(heard(Dialect::Chat, stream).text, text);
+        for dialect in [Dialect::Responses, Dialect::Anthropic, Dialect::Gemini] {
+            let heard = heard(dialect, stream);
+            let told = (heard.thoughts.as_str(), heard.text.as_str());
+            assert_eq!(told, (THOUGHTS, TEXT), "{dialect:?}, streamed: {stream}");
+        }
+    }
 }

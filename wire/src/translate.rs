@@ -59,6 +59,8 @@ pub struct Context {
     pub model: String,
     /// The time, seconds since the Unix epoch.
     pub created_s: u64,
+    /// Whether an OpenAI-compatible provider leaves the tags in the text in which its models think.
+    pub think_tags: bool,
     /// The request that is answered.
     pub request: Arc<Request>,
 }

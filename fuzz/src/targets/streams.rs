@@ -20,6 +20,7 @@ pub fn context() -> Context {
         call_id: "0199c0de-0000-7000-8000-000000000001".to_owned(),
         model: "its-model".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: true,
         request: Arc::new(Request {
             stream: true,
             include_usage: true,

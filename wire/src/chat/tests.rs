@@ -23,6 +23,7 @@ fn context(request: Request) -> Context {
         call_id: "0198a-7c".to_owned(),
         model: "gpt-5-mini".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }

@@ -17,6 +17,7 @@ fn context() -> Context {
         call_id: "0192-ab".to_owned(),
         model: "command-a-03-2025".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(Request::default()),
     }
 }

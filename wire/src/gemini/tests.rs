@@ -31,6 +31,7 @@ fn context_of(request: Request) -> Context {
         call_id: "0199-ab".to_owned(),
         model: "gemini-3-flash".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }

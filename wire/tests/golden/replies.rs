@@ -42,6 +42,7 @@ fn context(from: Format) -> Context {
         }
         .to_owned(),
         created_s: 1_760_000_000,
+        think_tags: true,
         request: Arc::new(request),
     }
 }

@@ -25,6 +25,7 @@ fn context(request: Request) -> Context {
         call_id: "0198-aa-42".to_owned(),
         model: "claude-opus-4-5".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }

@@ -32,6 +32,7 @@ fn context(request: Request) -> Context {
         call_id: "0199-ab".to_owned(),
         model: CLAUDE.to_owned(),
         created_s: 1_700_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }
