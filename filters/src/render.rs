@@ -220,6 +220,7 @@ fn rules(target: &Target) -> translate::Target<'_> {
         max_tokens_field: quirks.max_tokens_field,
         reasoning_field: quirks.reasoning_field,
         reasoning_details: quirks.reasoning_details,
+        prefill: quirks.prefill,
         anthropic_version: anthropic_version(target),
     }
 }

@@ -296,3 +296,30 @@ fn thoughts_between_tags_are_thoughts_to_clients_of_other_formats_alone() {
         }
     }
 }
+
+#[test]
+fn a_begun_answer_is_gone_on_with_or_refused() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_every_format(WEIR, &upstream).start();
+    let ask = |format: &str, policy: &str| {
+        let begun =
+            json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Oho"}]);
+        let body =
+            json!({"model": format!("p-{format}/story-text"), "max_tokens": 99, "messages": begun});
+        let client = gateway.client().with_header("x-weir-drop-params", policy);
+        client.post("/v1/messages", &body)
+    };
+    for format in ["anthropic", "bedrock", "gemini", "ollama"] {
+        ask(format, "hints").assert_status(200);
+        assert!(upstream.last_request().text().contains("Oho"), "{format}");
+    }
+    for format in ["chat", "responses", "cohere"] {
+        let refused = ask(format, "hints");
+        assert_eq!(refused.status, 400, "{format}");
+        assert!(refused.text().contains("assistant prefill"), "{format}");
+        let answer = ask(format, "all");
+        let dropped = answer.assert_status(200).header("x-weir-dropped");
+        assert_eq!(dropped, Some("assistant prefill"), "{format}");
+        assert!(!upstream.last_request().text().contains("Oho"), "{format}");
+    }
+}

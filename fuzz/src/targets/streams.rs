@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_wire::bedrock::event_stream::write_message;
 use weir_wire::format::Format;
-use weir_wire::neutral::{Reasoning, Request};
+use weir_wire::neutral::{Param, Reasoning, Request};
 use weir_wire::stream::{Ending, Progress, StreamError};
 use weir_wire::translate::{Context, relay};
 
@@ -25,6 +25,8 @@ pub fn context() -> Context {
             stream: true,
             include_usage: true,
             reasoning: Some(reasoning),
+            // Whoever asks for a search is told of sources.
+            params: vec![(Param::WebSearchOptions, serde_json::json!({}))],
             ..Request::default()
         }),
     }

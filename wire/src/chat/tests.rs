@@ -16,7 +16,7 @@ use super::{Decoder, Encoder};
 use crate::framing::Framing;
 use crate::neutral::{Content, Event, Part, Request};
 use crate::stream::{Decode, Encode, Ending, Progress, Relay};
-use crate::translate::{Context, Target};
+use crate::translate::{Context, Prefill, Target};
 
 fn context(request: Request) -> Context {
     Context {
@@ -40,6 +40,7 @@ pub(super) const TARGET: Target<'static> = Target {
     max_tokens_field: None,
     reasoning_field: None,
     reasoning_details: false,
+    prefill: Prefill::None,
     anthropic_version: None,
 };
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::neutral::{Content, Part, Request, Thinking};
-use crate::translate::{Context, Target};
+use crate::translate::{Context, Prefill, Target};
 
 fn context() -> Context {
     Context {
@@ -31,6 +31,7 @@ fn target() -> Target<'static> {
         max_tokens_field: None,
         reasoning_field: None,
         reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }

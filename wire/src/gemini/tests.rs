@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::format::Format;
 use crate::loss::{DropParams, Loss};
 use crate::neutral::{Reasoning, Request};
-use crate::translate::{Context, Rendered, Target, write_request};
+use crate::translate::{Context, Prefill, Rendered, Target, write_request};
 
 /// Of a client that wants to see thoughts.
 fn context() -> Context {
@@ -45,6 +45,7 @@ fn rendered(request: &Request, model: &str, policy: DropParams) -> Result<Render
         max_tokens_field: None,
         reasoning_field: None,
         reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     };
     write_request(Format::Gemini, request, &target, policy)

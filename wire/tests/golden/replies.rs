@@ -31,6 +31,7 @@ fn context(from: Format) -> Context {
         "stream": true,
         "stream_options": {"include_usage": true},
         "stop": ["END"],
+        "web_search_options": {},
     });
     let request: Request = read_request(Format::Chat, request.to_string().as_bytes()).unwrap();
     Context {

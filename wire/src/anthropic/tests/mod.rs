@@ -18,7 +18,7 @@ use crate::framing::Framing;
 use crate::loss::DropParams;
 use crate::neutral::{Content, Message, Part, Request, Role, ToolCall, ToolResult};
 use crate::stream::{Ending, Progress, Relay};
-use crate::translate::{Context, Target, write_request};
+use crate::translate::{Context, Prefill, Target, write_request};
 
 fn context(request: Request) -> Context {
     Context {
@@ -39,6 +39,7 @@ fn target(model: &str) -> Target<'_> {
         max_tokens_field: None,
         reasoning_field: None,
         reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }
