@@ -1,5 +1,7 @@
 //! What a provider serves beside conversations, and where it departs from OpenAI's API.
 
+use weir_wire::translate::Prefill;
+
 use crate::kinds::{FLAG, OPTIONAL_TEXT, choice};
 use crate::section::section;
 
@@ -42,6 +44,12 @@ section! {
         reasoning_field: Option<&'static str> = "none" as REASONING_FIELD,
         /// Whether it takes thoughts of earlier turns with their signatures as OpenRouter does (`reasoning_details`).
         reasoning_details: bool = "false" as FLAG,
+        /// How it goes on with an answer that is begun in the last message: `none` is not at all, `plain` by itself,
+        /// `continue_final_message` where a member of that name says so.
+        prefill: Prefill = "none" as PREFILL,
+        /// Whether it may leave a model's thoughts between `<think>` and `</think>` at the beginning of the text: for clients of
+        /// other formats than its own they are taken out and told as thoughts.
+        think_tags: bool = "false" as FLAG,
         /// `anthropic_version` that stands in the body of Anthropic's format instead of the model, as Vertex AI wants it.
         anthropic_version: Option<String> = "none" as OPTIONAL_TEXT,
         /// How it takes embeddings.
@@ -84,6 +92,12 @@ choice!(REASONING_FIELD: Option<&'static str> {
     "none" => None,
     "reasoning_content" => Some("reasoning_content"),
     "reasoning" => Some("reasoning"),
+});
+
+choice!(PREFILL: Prefill {
+    "none" => Prefill::None,
+    "plain" => Prefill::Plain,
+    "continue_final_message" => Prefill::ContinueFinalMessage,
 });
 
 /// How a provider takes embeddings.

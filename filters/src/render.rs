@@ -96,6 +96,7 @@ fn render_as(
         call_id: ask.inbound.call_id.simple().to_string(),
         model: target.model.to_string(),
         created_s: u64::try_from(ask.inbound.started_at_us / 1_000_000).unwrap_or(0),
+        think_tags: target.upstream.provider().quirks.think_tags,
         request: Arc::clone(request),
     });
     let pass = ask.inbound.pass.as_ref();
@@ -218,6 +219,7 @@ fn rules(target: &Target) -> translate::Target<'_> {
         max_tokens_field: quirks.max_tokens_field,
         reasoning_field: quirks.reasoning_field,
         reasoning_details: quirks.reasoning_details,
+        prefill: quirks.prefill,
         anthropic_version: anthropic_version(target),
     }
 }

@@ -43,6 +43,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::McpServers,
         Param::ContextManagement,
         Param::CacheControl,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,

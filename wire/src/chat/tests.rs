@@ -16,13 +16,14 @@ use super::{Decoder, Encoder};
 use crate::framing::Framing;
 use crate::neutral::{Content, Event, Part, Request};
 use crate::stream::{Decode, Encode, Ending, Progress, Relay};
-use crate::translate::{Context, Target};
+use crate::translate::{Context, Prefill, Target};
 
 fn context(request: Request) -> Context {
     Context {
         call_id: "0198a-7c".to_owned(),
         model: "gpt-5-mini".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }
@@ -39,6 +40,7 @@ pub(super) const TARGET: Target<'static> = Target {
     max_tokens_field: None,
     reasoning_field: None,
     reasoning_details: false,
+    prefill: Prefill::None,
     anthropic_version: None,
 };
 

@@ -8,6 +8,7 @@ mod array;
 mod count;
 mod errors;
 mod finish;
+mod grounding;
 mod logprobs;
 mod media;
 mod members;

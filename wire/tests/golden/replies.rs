@@ -31,6 +31,7 @@ fn context(from: Format) -> Context {
         "stream": true,
         "stream_options": {"include_usage": true},
         "stop": ["END"],
+        "web_search_options": {},
     });
     let request: Request = read_request(Format::Chat, request.to_string().as_bytes()).unwrap();
     Context {
@@ -42,6 +43,7 @@ fn context(from: Format) -> Context {
         }
         .to_owned(),
         created_s: 1_760_000_000,
+        think_tags: true,
         request: Arc::new(request),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
 use weir_wire::neutral::Request;
-use weir_wire::translate::{Target, read_request, write_request};
+use weir_wire::translate::{Prefill, Target, read_request, write_request};
 
 use crate::files::{Expected, folder, list, stem};
 
@@ -39,6 +39,7 @@ fn target(format: Format) -> Target<'static> {
         max_tokens_field: None,
         reasoning_field: Some("reasoning_content"),
         reasoning_details: true,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }

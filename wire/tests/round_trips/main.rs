@@ -42,6 +42,7 @@ fn context() -> Context {
         call_id: "0199c0de-0000-7000-8000-000000000001".to_owned(),
         model: "served-model".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(Request {
             model: "smart".to_owned(),
             stream: true,

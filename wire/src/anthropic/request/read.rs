@@ -40,6 +40,7 @@ fn read_conversation(taker: &mut Taker, request: &mut Request) -> Result<(), Req
     for (at, value) in messages.into_iter().enumerate() {
         request.messages.push(read_message(value, at)?);
     }
+    request.note_prefill();
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::chat::tool_names::{fit_name, fit_user};
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
 use crate::neutral::{ContentKind, Param, Reasoning, Request, ResponseFormat, Tool, ToolChoice};
-use crate::translate::Target;
+use crate::translate::{Prefill, Target};
 
 /// What chat can say of other formats' requests. `top_k` and `min_p` it cannot: OpenAI refuses a request that has them.
 pub(crate) const CARRIES: Carries = Carries {
@@ -44,6 +44,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::AudioOutput,
         Param::Prediction,
         Param::WebSearchOptions,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,
@@ -80,6 +81,10 @@ pub(crate) fn write_request(
     set("model", target.model.into());
     let messages = write_messages::write(&request.messages, target, losses)?;
     set("messages", messages.into());
+    if target.prefill == Prefill::ContinueFinalMessage && request.param(Param::Prefill).is_some() {
+        set("continue_final_message", true.into());
+        set("add_generation_prompt", false.into());
+    }
     let tools = write_tools(&request.tools, losses)?;
     let has_tools = !tools.is_empty();
     if has_tools {
@@ -130,6 +135,7 @@ fn write_param(param: Param, value: &Value, has_tools: bool) -> Option<Value> {
         return None;
     }
     match param {
+        Param::Prefill => None,
         // OpenAI refuses it where there are no tools.
         Param::ParallelToolCalls if !has_tools => None,
         Param::User | Param::SafetyIdentifier => Some(fit_user(value.as_str()?).into()),

@@ -16,6 +16,7 @@ use super::plain::{self, Plain};
 use crate::chat::assistant::read_image;
 use crate::chat::details::Detail;
 use crate::chat::finish::{self, Seen};
+use crate::chat::think_tags::{Side, ThinkTags};
 use crate::chat::thinking;
 use crate::chat::tool_names::{CallIds, ChangedNames};
 use crate::errors::{self, UpstreamError, describe, parse_error};
@@ -32,10 +33,18 @@ const DONE: &[u8] = b"[DONE]";
 pub(crate) struct Decoder {
     request: Arc<Request>,
     naming: Naming,
-    answers: Vec<Answer>,
+    answers: Answers,
     usage: Option<Usage>,
     has_started: bool,
     is_over: bool,
+}
+
+/// The answers, as they appear.
+#[derive(Debug)]
+struct Answers {
+    list: Vec<Answer>,
+    /// Whether thoughts may come between tags in the text.
+    are_tagged: bool,
 }
 
 /// One of the answers.
@@ -47,6 +56,7 @@ struct Answer {
     has_plain_thoughts: bool,
     /// The last that came was a thought, which a proof may follow.
     is_thinking: bool,
+    tags: ThinkTags,
     has_refusal: bool,
     has_output: bool,
     finish_word: Option<String>,
@@ -64,7 +74,10 @@ impl Decoder {
                 names: ChangedNames::of(&context.request),
             },
             request: Arc::clone(&context.request),
-            answers: Vec::new(),
+            answers: Answers {
+                list: Vec::new(),
+                are_tagged: context.think_tags,
+            },
             usage: None,
             has_started: false,
             is_over: false,
@@ -126,7 +139,7 @@ impl Decoder {
     }
 
     fn take_plain(&mut self, piece: Plain<'_>, emit: &mut Emit<'_>) {
-        let Some(answer) = answer_of(&mut self.answers, piece.index) else {
+        let Some(answer) = self.answers.get_mut(piece.index) else {
             return;
         };
         if piece.is_thought {
@@ -139,7 +152,7 @@ impl Decoder {
 
     fn take_choice(&mut self, choice: Choice<'_>, at: u32, emit: &mut Emit<'_>) {
         let index = choice.index.0.unwrap_or(at);
-        let Some(answer) = answer_of(&mut self.answers, index) else {
+        let Some(answer) = self.answers.get_mut(index) else {
             return;
         };
         if let Some(text) = choice.text.filled() {
@@ -168,11 +181,11 @@ impl Decoder {
     /// Whether every answer that began has said why it ended.
     fn is_complete(&self) -> bool {
         let has_ended = |answer: &Answer| answer.finish_word.is_some() || answer.is_told;
-        !self.answers.is_empty() && self.answers.iter().all(has_ended)
+        !self.answers.list.is_empty() && self.answers.list.iter().all(has_ended)
     }
 
     fn tell_finishes(&mut self, emit: &mut Emit<'_>) {
-        for answer in &mut self.answers {
+        for answer in &mut self.answers.list {
             answer.tell_finish(emit);
         }
     }
@@ -215,32 +228,55 @@ impl Decode for Decoder {
     }
 }
 
-/// The answer of this number. None if its end was told: nothing may follow.
-fn answer_of(answers: &mut Vec<Answer>, index: u32) -> Option<&mut Answer> {
-    let known = answers.iter().position(|one| one.index == index);
-    let place = known.unwrap_or_else(|| {
-        answers.push(Answer {
-            index,
-            ..Answer::default()
+impl Answers {
+    /// The answer of this number. None if its end was told: nothing may follow.
+    fn get_mut(&mut self, index: u32) -> Option<&mut Answer> {
+        let known = self.list.iter().position(|one| one.index == index);
+        let place = known.unwrap_or_else(|| {
+            self.list.push(Answer {
+                index,
+                tags: ThinkTags::new(self.are_tagged),
+                ..Answer::default()
+            });
+            self.list.len() - 1
         });
-        answers.len() - 1
-    });
-    answers.get_mut(place).filter(|one| !one.is_told)
+        self.list.get_mut(place).filter(|one| !one.is_told)
+    }
 }
 
 impl Answer {
     fn say(&mut self, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         self.has_output = true;
-        self.is_thinking = false;
+        if self.tags.is_over() {
+            return self.tell(Side::Text, text, emit);
+        }
+        let mut tags = std::mem::take(&mut self.tags);
+        tags.feed(&text, &mut |side, piece| {
+            self.tell(side, Cow::Borrowed(piece), emit);
+        });
+        self.tags = tags;
+    }
+
+    /// What follows is no text: nothing that was held back can be a tag any more.
+    fn end_tags(&mut self, emit: &mut Emit<'_>) {
+        if !self.tags.is_over() {
+            let mut tags = std::mem::take(&mut self.tags);
+            tags.finish(&mut |side, piece| self.tell(side, Cow::Borrowed(piece), emit));
+        }
+    }
+
+    fn tell(&mut self, side: Side, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         let choice = self.index;
-        emit(Event::Text { choice, text });
+        self.is_thinking = side == Side::Thought;
+        emit(match side {
+            Side::Thought => Event::Thinking { choice, text },
+            Side::Text => Event::Text { choice, text },
+        });
     }
 
     fn think(&mut self, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         self.has_output = true;
-        self.is_thinking = true;
-        let choice = self.index;
-        emit(Event::Thinking { choice, text });
+        self.tell(Side::Thought, text, emit);
     }
 
     fn take(&mut self, delta: Delta<'_>, naming: &mut Naming, emit: &mut Emit<'_>) {
@@ -303,6 +339,7 @@ impl Answer {
 
     fn call(&mut self, piece: Piece<'_>, naming: &mut Naming, emit: &mut Emit<'_>) {
         self.has_output = true;
+        self.end_tags(emit);
         self.is_thinking = false;
         self.calls.take(self.index, piece, naming, emit);
     }
@@ -377,6 +414,7 @@ impl Answer {
             return;
         }
         self.is_told = true;
+        self.end_tags(emit);
         let choice = self.index;
         self.calls.finish(choice, emit);
         let seen = Seen {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::chat::write_request;
 use crate::format::Format;
-use crate::loss::{DropParams, Losses};
+use crate::loss::{DropParams, Loss, Losses};
 use crate::neutral::{
     CacheMark, Fields, Message, Param, Reasoning, ResponseFormat, Role, Signature, Source,
     Thinking, Tool, ToolCall, ToolChoice, ToolResult,
@@ -158,7 +158,6 @@ fn the_targets_quirks_are_honoured() {
         stream_options: false,
         max_tokens_field: Some("max_tokens"),
         reasoning_field: Some("reasoning_content"),
-        reasoning_details: true,
         ..TARGET
     };
     let (body, dropped) = write_to(&request, &deepseek);
@@ -361,4 +360,30 @@ fn long_ids_fit_and_still_match() {
     let sent = body["messages"][0]["tool_calls"][0]["id"].as_str().unwrap();
     assert!(sent.len() <= 40);
     assert_eq!(body["messages"][1]["tool_call_id"], sent);
+}
+
+#[test]
+fn a_begun_answer_goes_to_those_who_go_on_with_it() {
+    let begun = json!({"model": "m", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Oh"}]});
+    let request =
+        crate::translate::read_request(Format::Anthropic, begun.to_string().as_bytes()).unwrap();
+    let written = |prefill, policy| {
+        let target = Target { prefill, ..TARGET };
+        let rendered = crate::translate::write_request(Format::Chat, &request, &target, policy)?;
+        let body: Value = serde_json::from_slice(&rendered.body).unwrap();
+        Ok::<_, Loss>((body, rendered.dropped))
+    };
+    let refused = written(Prefill::None, DropParams::Hints).unwrap_err();
+    assert_eq!(refused.what, "assistant prefill");
+    let (body, dropped) = written(Prefill::None, DropParams::All).unwrap();
+    assert_eq!(dropped, ["assistant prefill"]);
+    assert_eq!(body["messages"], json!([{"role": "user", "content": "Hi"}]));
+    let (body, dropped) = written(Prefill::Plain, DropParams::None).unwrap();
+    assert!(dropped.is_empty());
+    assert_eq!(body["messages"][1]["content"], "Oh");
+    assert_eq!(body["continue_final_message"], Value::Null);
+    let (body, _) = written(Prefill::ContinueFinalMessage, DropParams::None).unwrap();
+    assert_eq!(body["continue_final_message"], true);
+    assert_eq!(body["add_generation_prompt"], false);
 }
