@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weir_testkit::form::{FORM, form};
-use weir_testkit::{Act, Conn, Gateway, GatewayBuilder, PATIENCE, Play, Reply, Upstream};
+use weir_testkit::{
+    Act, Authority, Conn, Gateway, GatewayBuilder, H2Front, Outcome, PATIENCE, Play, Reply,
+    TlsPipe, Upstream,
+};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 const SPEECH: &str = "/v1/audio/transcriptions";
@@ -452,4 +455,88 @@ fn many_forms_at_once_stay_out_of_memory() {
     let is_over = || is_idle(&gateway).then_some(());
     assert!(weir_testkit::wait_until(PATIENCE, is_over).is_some());
     assert_eq!(gateway.open_spools(), 0);
+}
+
+/// Providers over TLS that speak HTTP/1.1, `plain`, and HTTP/2, `many`; both are the same upstream.
+struct Secure {
+    upstream: Upstream,
+    front: H2Front,
+    gateway: Gateway,
+    _pipes: [TlsPipe; 2],
+}
+
+impl Secure {
+    fn start() -> Self {
+        let authority = Authority::new();
+        let upstream = Upstream::start();
+        let front = H2Front::before(upstream.address());
+        let plain = TlsPipe::before(upstream.address(), &authority.issue(), &["http/1.1"]);
+        let many = TlsPipe::before(front.address(), &authority.issue(), &["h2"]);
+        let mut builder = builder();
+        for (name, pipe) in [("plain", &plain), ("many", &many)] {
+            builder = builder
+                .provider_at(name, &pipe.base_url())
+                .provider_setting(name, "endpoints: {audio_transcriptions: true, files: true}");
+        }
+        let gateway = builder
+            .file("authority.pem", &authority.pem())
+            .env("SSL_CERT_FILE", "authority.pem")
+            .start();
+        Self {
+            upstream,
+            front,
+            gateway,
+            _pipes: [plain, many],
+        }
+    }
+}
+
+#[test]
+fn a_form_passes_by_over_tls_and_an_early_answer_ends_it() {
+    let secure = Secure::start();
+    for name in ["plain", "many"] {
+        let body = form(&format!("{name}/whisper-1"), 12 * MIB, true);
+        for _ in 0..2 {
+            secure
+                .upstream
+                .next(Reply::json(200, &json!({"text": "ok"})));
+            let answer = secure.gateway.client().post_bytes(SPEECH, FORM, &body);
+            assert_eq!(answer.assert_status(200).json()["text"], "ok", "{name}");
+            let seen = secure.upstream.last_request();
+            assert!(seen.body == form("whisper-1", 12 * MIB, true), "{name}");
+            let refusal = Reply::error(413, "too_large", "The scripted provider says no.");
+            secure.upstream.next(refusal.early());
+            let mut connection = begin(&secure.gateway, SPEECH, &body, 2 * MIB);
+            connection.response().assert_error(413, "too_large");
+        }
+    }
+    let calls = secure.gateway.wait_for_calls(8);
+    let refused = calls.iter().filter(|call| call["status"] == 413);
+    assert_eq!(refused.count(), 4);
+    assert!(secure.front.connections() <= 2, "only streams are reset");
+}
+
+#[test]
+fn a_client_that_leaves_its_form_resets_the_stream_of_a_provider_over_tls() {
+    let secure = Secure::start();
+    for name in ["plain", "many"] {
+        let seen = secure.upstream.requests().len();
+        let hang = weir_testkit::Behaviour::from(Play::new().act(Act::Hang));
+        secure.upstream.next(hang.before_body());
+        let body = form(&format!("{name}/whisper-1"), 12 * MIB, true);
+        let connection = begin(&secure.gateway, SPEECH, &body, 4 * MIB);
+        secure.upstream.wait_for_requests(seen + 1);
+        drop(connection);
+        let outcome = secure.upstream.wait_for_end(seen, PATIENCE);
+        assert!(
+            matches!(outcome, Some(Outcome::ClientGone(_))),
+            "{name}: {outcome:?}"
+        );
+    }
+    let calls = secure.gateway.wait_for_calls(2);
+    assert!(
+        calls.iter().all(|call| call["end"] == "cancelled"),
+        "{calls:?}"
+    );
+    assert_eq!(secure.front.connections(), 1);
 }
