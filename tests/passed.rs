@@ -254,7 +254,10 @@ fn a_head_is_passed_on_and_answered_at_once() {
     let client = gateway.client();
     let mut conn = client.connect();
     conn.send(&client.head("HEAD", "/v1/files/file-1/content", &[], None));
-    conn.response().assert_status(200);
+    // How long it would be is told, though nothing of it comes.
+    let head = conn.events().head;
+    head.assert_status(200);
+    assert_eq!(head.header("content-length"), Some("100"));
     assert_eq!(upstream.last_request().method, "HEAD");
 }
 
@@ -353,4 +356,105 @@ fn a_compressed_body_is_passed_on_with_its_encoding() {
     let seen = upstream.last_request();
     assert_eq!(seen.header("content-encoding"), Some("gzip"));
     assert!(seen.body[..] == b"\x1f\x8b whatever"[..]);
+}
+
+#[test]
+fn a_part_of_what_is_passed_on_can_be_asked_for() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    let asked = [("range", "bytes=2-5"), ("if-range", "\"v1\"")];
+    for (path, media_type) in [
+        ("/v1/files/file-1/content", "application/octet-stream"),
+        ("/v1/files/file-2/content", "application/json"),
+        ("/providers/up/v1/blobs/7", "application/jsonl"),
+    ] {
+        let part = Reply::new(206, "2345")
+            .header("content-type", media_type)
+            .header("content-range", "bytes 2-5/10")
+            .header("accept-ranges", "bytes")
+            .header("etag", "\"v1\"");
+        upstream.next(part);
+        let mut connection = client.connect();
+        connection.send(&client.head("GET", path, &asked, None));
+        let answer = connection.response();
+        assert_eq!(answer.assert_status(206).text(), "2345");
+        for (name, value) in [
+            ("content-range", "bytes 2-5/10"),
+            ("accept-ranges", "bytes"),
+            ("etag", "\"v1\""),
+            ("content-type", media_type),
+            ("content-length", "4"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path} {name}");
+        }
+        let seen = upstream.last_request();
+        assert_eq!(seen.header("range"), Some("bytes=2-5"));
+        assert_eq!(seen.header("if-range"), Some("\"v1\""));
+    }
+    upstream
+        .next(Reply::error(416, "range", "No such part.").header("content-range", "bytes */10"));
+    let mut connection = client.connect();
+    connection.send(&client.head("GET", "/v1/files/file-1/content", &asked, None));
+    let answer = connection.response();
+    answer.assert_error(416, "range");
+    assert_eq!(answer.header("content-range"), Some("bytes */10"));
+    // Where the gateway reads what is asked for, no part of it would do.
+    let chat = json!({"model": "up/ok", "messages": [{"role": "user", "content": "hi"}]});
+    client
+        .post_bytes("/v1/chat/completions", &asked, chat.to_string().as_bytes())
+        .assert_status(200);
+    assert_eq!(upstream.last_request().header("range"), None);
+}
+
+#[test]
+fn a_file_that_breaks_off_is_not_taken_for_whole() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let cut = Reply::new(200, "only the beginning")
+        .header("content-type", "text/plain")
+        .claiming_length(100);
+    upstream.next(cut);
+    let answer = gateway.client().get("/v1/files/file-1/content");
+    answer.assert_status(200);
+    assert!(!answer.whole);
+}
+
+#[test]
+fn a_credential_in_a_query_stays_here_and_the_rest_of_it_does_not_change() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    let token = weir_testkit::ADMIN_TOKEN;
+    let upper = token.replace('-', "%2D");
+    for (query, passed) in [
+        (format!("?key={token}"), "".to_owned()),
+        (
+            format!("?limit=2&k%65y={token}&a=%2f+x"),
+            "?limit=2&a=%2f+x".to_owned(),
+        ),
+        (format!("?after={upper}&b"), "?b".to_owned()),
+        (
+            "?api_key=sk-1&access_token=2&pageToken=3".to_owned(),
+            "?pageToken=3".to_owned(),
+        ),
+        ("?x=1&&y;z=%zz&".to_owned(), "?x=1&&y;z=%zz&".to_owned()),
+    ] {
+        for path in ["/v1/files", "/providers/up/v1/things"] {
+            upstream.next(Reply::json(200, &json!({})));
+            client.get(&format!("{path}{query}")).assert_status(200);
+            let below = path.strip_prefix("/providers/up").unwrap_or(path);
+            let seen = upstream.last_request();
+            assert_eq!(seen.path, format!("{below}{passed}"), "{query}");
+            let head = String::from_utf8_lossy(&seen.head).into_owned();
+            assert!(!head.contains(token), "{head}");
+        }
+    }
+    // What Gemini's clients put there is no credential here, and reaches nobody.
+    let ask = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
+    let path = format!("/v1beta/models/up/ok:generateContent?key={token}&alt=json");
+    client.post(&path, &ask).assert_status(200);
+    let head = String::from_utf8_lossy(&upstream.last_request().head).into_owned();
+    assert!(!head.contains("key="), "{head}");
+    assert!(!gateway.logs().contains(token));
 }

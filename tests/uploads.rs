@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weir_testkit::form::{FORM, form};
-use weir_testkit::{Act, Conn, Gateway, GatewayBuilder, PATIENCE, Play, Reply, Upstream};
+use weir_testkit::{
+    Act, Authority, Conn, Gateway, GatewayBuilder, H2Front, Outcome, PATIENCE, Play, Reply,
+    TlsPipe, Upstream,
+};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 const SPEECH: &str = "/v1/audio/transcriptions";
@@ -323,4 +326,217 @@ fn a_body_with_broken_chunks_is_a_400_that_the_client_can_read() {
         );
     }
     assert!(upstream.requests().is_empty());
+}
+
+fn chunk(piece: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()
+}
+
+#[test]
+fn a_form_without_a_length_arrives_whole_and_with_one() {
+    let upstream = Upstream::start();
+    let gateway = serving(builder(), &upstream);
+    let client = gateway.client();
+    let chunked = [FORM[0], ("transfer-encoding", "chunked")];
+    // Small ones stay in memory; a large one is larger than what a body in memory may be.
+    for (path, model, file_bytes, chunk_bytes) in [
+        (SPEECH, "whisper-1", 200, 1),
+        (SPEECH, "whisper-1", 3 * MIB, 70_000),
+        ("/v1/files", "up/whisper-1", 200, 1),
+        ("/v1/files", "up/whisper-1", 40 * MIB, MIB),
+    ] {
+        upstream.next(Reply::json(200, &json!({"text": "ok"})));
+        let mut connection = client.connect();
+        connection.send(&client.head("POST", path, &chunked, None));
+        for piece in form("up/whisper-1", file_bytes, true).chunks(chunk_bytes) {
+            connection.send(&chunk(piece));
+        }
+        connection.send(b"0\r\n\r\n");
+        connection.response().assert_status(200);
+        let seen = upstream.last_request();
+        assert!(
+            seen.body == form(model, file_bytes, true),
+            "{path} {file_bytes}"
+        );
+        let length = seen.body.len().to_string();
+        assert_eq!(seen.header("content-length"), Some(length.as_str()));
+        assert_eq!(seen.header("transfer-encoding"), None);
+    }
+    assert_eq!(gateway.open_spools(), 0);
+}
+
+#[test]
+fn who_asks_before_it_sends_a_form_is_told_to_go_on() {
+    let upstream = Upstream::start();
+    let gateway = serving(builder(), &upstream);
+    let client = gateway.client();
+    let body = form("up/whisper-1", 3 * MIB, true);
+    for path in [SPEECH, "/v1/files"] {
+        upstream.next(Reply::json(200, &json!({"text": "ok"})));
+        let mut connection = client.connect();
+        let headers = [FORM[0], ("expect", "100-continue")];
+        connection.send(&client.head("POST", path, &headers, Some(body.len())));
+        assert_eq!(connection.interim(), 100, "{path}");
+        connection.send(&body);
+        connection.response().assert_status(200);
+        assert_eq!(upstream.last_request().header("expect"), None);
+    }
+}
+
+#[test]
+fn a_compressed_form_is_refused_where_it_is_read_and_the_client_can_read_why() {
+    let upstream = Upstream::start();
+    let gateway = serving(builder(), &upstream);
+    let headers = [FORM[0], ("content-encoding", "gzip")];
+    let body = form("up/whisper-1", 8 * MIB, true);
+    let answer = gateway.client().post_bytes(SPEECH, &headers, &body);
+    answer.assert_error(415, "unsupported_encoding");
+    assert!(upstream.requests().is_empty());
+}
+
+#[test]
+fn a_form_for_which_the_disk_has_no_room_is_told_to_come_back() {
+    let upstream = Upstream::start();
+    let little = builder().set("server", "max_spool_bytes: 2MiB");
+    let gateway = serving(little, &upstream);
+    let body = form("up/whisper-1", 8 * MIB, false);
+    let answer = gateway.client().post_bytes(SPEECH, FORM, &body);
+    answer.assert_error(503, "overloaded");
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(gateway.open_spools(), 0);
+    // The room came back.
+    upstream.next(Reply::json(200, &json!({"text": "ok"})));
+    let body = form("up/whisper-1", 3 * MIB / 2, false);
+    let answer = gateway.client().post_bytes(SPEECH, FORM, &body);
+    answer.assert_status(200);
+}
+
+#[test]
+fn nothing_of_a_form_on_disk_outlives_the_process() {
+    let upstream = Upstream::start();
+    let mut gateway = serving(builder(), &upstream);
+    let body = form("up/whisper-1", 8 * MIB, false);
+    let _waiting = begin(&gateway, SPEECH, &body, 4 * MIB);
+    let is_on_disk = || (gateway.open_spools() == 1).then_some(());
+    assert!(weir_testkit::wait_until(PATIENCE, is_on_disk).is_some());
+    let names = |gateway: &Gateway| {
+        let folder = std::fs::read_dir(gateway.home().join("data")).unwrap();
+        let mut names: Vec<_> = folder.flatten().map(|it| it.file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names(&gateway);
+    gateway.kill();
+    assert_eq!(names(&gateway), before);
+    gateway.start_again();
+    assert_eq!(names(&gateway), before);
+}
+
+#[test]
+fn many_forms_at_once_stay_out_of_memory() {
+    const CLIENTS: usize = 24;
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = before(builder(), &provider);
+    let idle = gateway.resident_bytes();
+    let passing = form("up/whisper-1", 12 * MIB, true);
+    let waiting = form("up/whisper-1", 12 * MIB, false);
+    let mut kept = Vec::new();
+    for at in 0..CLIENTS {
+        // Of what passes by the provider takes nothing; of what waits the last byte does not come.
+        let form = if at % 2 == 0 { &passing } else { &waiting };
+        kept.push(begin(&gateway, SPEECH, form, form.len() - 1));
+    }
+    let grown = gateway.resident_bytes().saturating_sub(idle);
+    assert!(
+        grown < (CLIENTS * 3 * MIB) as u64,
+        "it grew by {grown} bytes"
+    );
+    drop(kept);
+    let is_over = || is_idle(&gateway).then_some(());
+    assert!(weir_testkit::wait_until(PATIENCE, is_over).is_some());
+    assert_eq!(gateway.open_spools(), 0);
+}
+
+/// Providers over TLS that speak HTTP/1.1, `plain`, and HTTP/2, `many`; both are the same upstream.
+struct Secure {
+    upstream: Upstream,
+    front: H2Front,
+    gateway: Gateway,
+    _pipes: [TlsPipe; 2],
+}
+
+impl Secure {
+    fn start() -> Self {
+        let authority = Authority::new();
+        let upstream = Upstream::start();
+        let front = H2Front::before(upstream.address());
+        let plain = TlsPipe::before(upstream.address(), &authority.issue(), &["http/1.1"]);
+        let many = TlsPipe::before(front.address(), &authority.issue(), &["h2"]);
+        let mut builder = builder();
+        for (name, pipe) in [("plain", &plain), ("many", &many)] {
+            builder = builder
+                .provider_at(name, &pipe.base_url())
+                .provider_setting(name, "endpoints: {audio_transcriptions: true, files: true}");
+        }
+        let gateway = builder
+            .file("authority.pem", &authority.pem())
+            .env("SSL_CERT_FILE", "authority.pem")
+            .start();
+        Self {
+            upstream,
+            front,
+            gateway,
+            _pipes: [plain, many],
+        }
+    }
+}
+
+#[test]
+fn a_form_passes_by_over_tls_and_an_early_answer_ends_it() {
+    let secure = Secure::start();
+    for name in ["plain", "many"] {
+        let body = form(&format!("{name}/whisper-1"), 12 * MIB, true);
+        for _ in 0..2 {
+            secure
+                .upstream
+                .next(Reply::json(200, &json!({"text": "ok"})));
+            let answer = secure.gateway.client().post_bytes(SPEECH, FORM, &body);
+            assert_eq!(answer.assert_status(200).json()["text"], "ok", "{name}");
+            let seen = secure.upstream.last_request();
+            assert!(seen.body == form("whisper-1", 12 * MIB, true), "{name}");
+            let refusal = Reply::error(413, "too_large", "The scripted provider says no.");
+            secure.upstream.next(refusal.early());
+            let mut connection = begin(&secure.gateway, SPEECH, &body, 2 * MIB);
+            connection.response().assert_error(413, "too_large");
+        }
+    }
+    let calls = secure.gateway.wait_for_calls(8);
+    let refused = calls.iter().filter(|call| call["status"] == 413);
+    assert_eq!(refused.count(), 4);
+    assert!(secure.front.connections() <= 2, "only streams are reset");
+}
+
+#[test]
+fn a_client_that_leaves_its_form_resets_the_stream_of_a_provider_over_tls() {
+    let secure = Secure::start();
+    for name in ["plain", "many"] {
+        let seen = secure.upstream.requests().len();
+        let hang = weir_testkit::Behaviour::from(Play::new().act(Act::Hang));
+        secure.upstream.next(hang.before_body());
+        let body = form(&format!("{name}/whisper-1"), 12 * MIB, true);
+        let connection = begin(&secure.gateway, SPEECH, &body, 4 * MIB);
+        secure.upstream.wait_for_requests(seen + 1);
+        drop(connection);
+        let outcome = secure.upstream.wait_for_end(seen, PATIENCE);
+        assert!(
+            matches!(outcome, Some(Outcome::ClientGone(_))),
+            "{name}: {outcome:?}"
+        );
+    }
+    let calls = secure.gateway.wait_for_calls(2);
+    assert!(
+        calls.iter().all(|call| call["end"] == "cancelled"),
+        "{calls:?}"
+    );
+    assert_eq!(secure.front.connections(), 1);
 }

@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG,
+    LAST_MODIFIED, LOCATION, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use weir_config::Retry;
 use weir_wire::errors::{self, UpstreamError};
@@ -68,6 +72,11 @@ impl Answer {
                 headers,
             };
             return (head, failed.body);
+        }
+        // How long that is of which a part was asked for that is not there (RFC 9110, section 15.5.17).
+        let range = self.headers.get(CONTENT_RANGE);
+        if let Some(range) = range.filter(|_| inbound.pass.is_some()) {
+            headers.push((CONTENT_RANGE, range.clone()));
         }
         let head = ReplyHead {
             status: self.status,
@@ -193,6 +202,33 @@ pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut H
             to.push((UPSTREAM_REQUEST_ID.clone(), value.clone()));
         }
     }
+}
+
+/// What else of the head of an answer that is passed on reaches the client: what a passed request has made may be named there
+/// alone, as a Realtime call is; which part of what its bytes are, and how to ask for another (RFC 9110, section 14).
+pub(crate) fn relay_passed(from: &HeaderMap, to: &mut Headers) {
+    const PASSED: [HeaderName; 7] = [
+        LOCATION,
+        CONTENT_RANGE,
+        ACCEPT_RANGES,
+        ETAG,
+        LAST_MODIFIED,
+        CONTENT_DISPOSITION,
+        CONTENT_ENCODING,
+    ];
+    for name in PASSED {
+        if let Some(value) = from.get(&name) {
+            to.push((name, value.clone()));
+        }
+    }
+}
+
+/// How long an answer says it is, where nothing contradicts it (RFC 9112, section 6.3).
+pub(crate) fn told_length(from: &HeaderMap) -> Option<HeaderValue> {
+    let length = from.get(CONTENT_LENGTH)?;
+    let is_number = length.to_str().is_ok_and(|it| it.parse::<u64>().is_ok());
+    let is_alone = !from.contains_key(TRANSFER_ENCODING);
+    (is_number && is_alone).then(|| length.clone())
 }
 
 /// Whether a header tells the provider's own id of a request: OpenAI's, Anthropic's, Amazon's.

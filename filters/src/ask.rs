@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -178,11 +179,16 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// What must go along with a body of which nothing is undone.
-    pub fn forward(headers: &HeaderMap, forwarded: &mut Vec<(HeaderName, HeaderValue)>) {
-        let name = http::header::CONTENT_ENCODING;
-        if let Some(value) = headers.get(&name) {
-            forwarded.push((name, value.clone()));
+    /// What must go along with a body of which nothing is undone, and what asks for a part of an answer of which nothing is.
+    pub fn forward(&self, headers: &HeaderMap, forwarded: &mut Vec<(HeaderName, HeaderValue)>) {
+        let names: &[HeaderName] = match self.method {
+            Method::GET | Method::HEAD => &[RANGE, IF_RANGE],
+            _ => &[CONTENT_ENCODING],
+        };
+        for name in names {
+            if let Some(value) = headers.get(name) {
+                forwarded.push((name.clone(), value.clone()));
+            }
         }
     }
 

@@ -127,16 +127,15 @@ impl<S: Sink> Run<'_, S> {
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
         answer::relay_headers(&head.headers, !is_limited, &mut headers);
-        // What a passed request has made may be named here alone, as a Realtime call is.
-        let made = head.headers.get(http::header::LOCATION);
-        if let Some(made) = made.filter(|_| self.held.planned.allowed.ask.inbound.pass.is_some()) {
-            headers.push((http::header::LOCATION, made.clone()));
+        if attempt.outbound.is_pass {
+            answer::relay_passed(&head.headers, &mut headers);
         }
+        let length = answer::told_length(&head.headers);
         answer::push_served(target, self.tally.attempts(), &mut headers);
         answer::push_dropped(&attempt.outbound.dropped, &mut headers);
         let is_stream = is_stream && attempt.outbound.reads_events();
         let own_type = content_type.filter(|_| !attempt.outbound.way.is_translated());
-        let head = ReplyHead {
+        let mut head = ReplyHead {
             status,
             content_type: match own_type {
                 _ if is_stream => EVENT_STREAM,
@@ -147,22 +146,26 @@ impl<S: Sink> Run<'_, S> {
         };
         if is_stream {
             self.stream(attempt, link, head).await
-        } else if self.is_raw(&head) {
+        } else if self.is_raw(attempt, &head) {
+            // How long a file is shows how far it has come.
+            let length = length.filter(|_| attempt.outbound.method.is_safe());
+            head.headers
+                .extend(length.map(|it| (http::header::CONTENT_LENGTH, it)));
             Box::pin(self.raw(attempt, link, head)).await
         } else {
             self.whole(attempt, link, head).await
         }
     }
 
-    /// Whether an answer is bytes that nobody here reads.
-    fn is_raw(&self, head: &ReplyHead) -> bool {
-        let is_json = head
-            .content_type
-            .as_bytes()
-            .starts_with(b"application/json");
+    /// Whether an answer is bytes that nobody here reads: of what is passed on all but a whole object.
+    fn is_raw(&self, attempt: &Attempt<'_>, head: &ReplyHead) -> bool {
+        let media_type = head.content_type.as_bytes().split(|it| *it == b';').next();
+        let is_json = media_type.is_some_and(|it| it.trim_ascii() == b"application/json");
         match self.held.planned.allowed.ask.inbound.endpoint {
             Endpoint::Speech => true,
-            Endpoint::Pass => !is_json,
+            Endpoint::Pass => {
+                !is_json || head.status == 206 || attempt.outbound.method == http::Method::HEAD
+            }
             _ => false,
         }
     }

@@ -11,9 +11,10 @@ use crate::ask::{Admitted, Allowed, Ask, Inbound, Pass};
 use crate::gateway::{Body, Client};
 use crate::refusal::Refusal;
 use crate::routes::Routes;
-use crate::upload::{self, KEPT_BYTES, Places};
+use crate::upload::{self, KEPT_BYTES, Places, Unread};
 
-/// Reads what must be known of a request before it is passed on: a small body whole, of a large one only its length.
+/// Reads what must be known of a request before it is passed on: a small body whole, of a large one only its length, for
+/// which one without any waits on disk.
 pub(crate) async fn read<C: Client>(
     admitted: Admitted,
     inbound: Inbound,
@@ -21,20 +22,28 @@ pub(crate) async fn read<C: Client>(
     client: &mut C,
     places: Places<'_>,
 ) -> Result<Ask, Refusal> {
-    let len = client.body_len();
     let no_head = Head::of_form(None, false, 1).map_err(crate::read::ReadError::Body)?;
-    if let Some(len) = len.filter(|len| *len > KEPT_BYTES as u64) {
-        let content_type = pass.content_type.clone();
-        return Ok(Ask {
-            upload: Some(upload::passing(content_type, len, &places)?),
-            head: no_head,
-            body: Bytes::new(),
-            _memory: None,
-            admitted,
-            inbound,
-        });
-    }
-    let Body { bytes, memory } = client.read_body().await?;
+    let content_type = pass.content_type.clone();
+    let read = match client.body_len() {
+        Some(len) if len > KEPT_BYTES as u64 => {
+            Unread::Large(upload::passing(content_type, len, &places)?)
+        }
+        Some(_) => Unread::Small(client.read_body().await?),
+        None => upload::measure(client, content_type, places).await?,
+    };
+    let Body { bytes, memory } = match read {
+        Unread::Small(body) => body,
+        Unread::Large(upload) => {
+            return Ok(Ask {
+                upload: Some(upload),
+                head: no_head,
+                body: Bytes::new(),
+                _memory: None,
+                admitted,
+                inbound,
+            });
+        }
+    };
     let is_json = pass
         .content_type
         .as_bytes()

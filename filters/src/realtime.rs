@@ -48,12 +48,14 @@ impl Handshake {
         for (name, value, pair) in url::parameters(head.uri.query().unwrap_or_default()) {
             // Azure's servers do not tell capitals.
             let lower = name.to_lowercase();
-            if name == "model" {
-                model.get_or_insert(value);
-            }
-            let stays = OURS.contains(&&*lower) || SECRET.iter().any(|it| lower.contains(it));
+            let stays = OURS.contains(&&*lower)
+                || SECRET.iter().any(|it| lower.contains(it))
+                || weir_store::may_hold_token(&value);
             if !stays {
                 rest.push((lower, pair.to_owned()));
+            }
+            if name == "model" {
+                model.get_or_insert(value);
             }
         }
         Ok(Self {

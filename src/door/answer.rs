@@ -7,7 +7,7 @@ use http::HeaderValue;
 use weir_filters::answer::JSON;
 use weir_filters::ask::{Endpoint, Inbound, Pass};
 use weir_filters::gateway::Gateway;
-use weir_filters::identify::Credential;
+use weir_filters::identify::{Credential, without_credentials};
 use weir_filters::realtime::Handshake;
 use weir_filters::refusal::Refusal;
 use weir_filters::session::Session;
@@ -84,12 +84,15 @@ fn asks_for_events(query: Option<&str>) -> bool {
     pairs.any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"))
 }
 
-/// What is passed on of a request, its query included.
+/// What is passed on of a request, its query included, but for credentials.
 fn pass(client: &SessionClient<'_>, mut path: String) -> Pass {
     let head = client.session.req_header();
     if let Some(query) = head.uri.query() {
-        path.push('?');
-        path.push_str(query);
+        let kept = without_credentials(query);
+        if kept.len() == query.len() || !kept.is_empty() {
+            path.push('?');
+            path.push_str(&kept);
+        }
     }
     let content_type = head.headers.get(http::header::CONTENT_TYPE);
     Pass {
@@ -108,8 +111,8 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
     let pass = call.pass.map(|path| pass(client, path));
     let inbound = match Inbound::new(call_id, started_at_us, endpoint, call.in_url, headers) {
         Ok(mut inbound) => {
-            if pass.is_some() {
-                Pass::forward(headers, &mut inbound.forwarded);
+            if let Some(pass) = &pass {
+                pass.forward(headers, &mut inbound.forwarded);
             }
             Inbound {
                 provider: call.provider.map(Arc::from),

@@ -337,10 +337,14 @@ impl Sink for SessionClient<'_> {
         }
         let sent = async {
             let mut head = self.head(head)?;
-            head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2). Of how long it would be only who
+            // has it can tell.
+            let is_head = self.session.req_header().method == Method::HEAD;
+            if !(is_head && head.headers.contains_key(http::header::CONTENT_LENGTH)) {
+                head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+            }
             self.session.write_response_header(Box::new(head)).await?;
-            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2).
-            if self.session.req_header().method == Method::HEAD {
+            if is_head {
                 return self.session.write_response_body(Bytes::new(), true).await;
             }
             while body.len() > SLICE_BYTES {
@@ -363,6 +367,7 @@ impl Sink for SessionClient<'_> {
             // Tells nginx in front of us not to collect the stream.
             head.insert_header(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"))?;
             match self.session.req_header().version {
+                _ if head.headers.contains_key(http::header::CONTENT_LENGTH) => {}
                 // An HTTP/1.0 client knows no chunks: its answer ends with the connection.
                 Version::HTTP_10 | Version::HTTP_09 => self.after = After::Close,
                 _ => head.insert_header(http::header::TRANSFER_ENCODING, "chunked")?,
