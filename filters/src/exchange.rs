@@ -31,6 +31,8 @@ const STREAM_TYPES: [&[u8]; 3] = [
 ];
 /// The largest body of an error that is relayed.
 const ERROR_MAX_BYTES: usize = 1024 * 1024;
+/// The largest answer that is passed on whole, so that a failure in the middle of it can still be told.
+const PASSED_WHOLE_BYTES: usize = 256 * 1024;
 /// Pooled connections that may turn out dead before a fresh one is made.
 const DEAD_POOLED_MAX: u32 = 3;
 
@@ -122,6 +124,8 @@ impl<S: Sink> Run<'_, S> {
             return Box::pin(self.refused(attempt, link, status, headers)).await;
         }
         self.tally.progress = Progress::Answering;
+        let length = head.headers.get(http::header::CONTENT_LENGTH);
+        let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
         let content_type = head.headers.get(http::header::CONTENT_TYPE).cloned();
         let is_stream = content_type.as_ref().is_some_and(is_stream_type);
         let lease = self.held.planned.allowed.ask.admitted.lease();
@@ -148,22 +152,22 @@ impl<S: Sink> Run<'_, S> {
         };
         if is_stream {
             self.stream(attempt, link, head).await
-        } else if self.is_raw(&head) {
+        } else if self.is_raw(&head, length) {
             Box::pin(self.raw(attempt, link, head)).await
         } else {
             self.whole(attempt, link, head).await
         }
     }
 
-    /// Whether an answer is bytes that nobody here reads.
-    fn is_raw(&self, head: &ReplyHead) -> bool {
+    /// Whether an answer is relayed as it comes. What is passed on is only read whole where it is small.
+    fn is_raw(&self, head: &ReplyHead, length: Option<usize>) -> bool {
         let is_json = head
             .content_type
             .as_bytes()
             .starts_with(b"application/json");
         match self.held.planned.allowed.ask.inbound.endpoint {
             Endpoint::Speech => true,
-            Endpoint::Pass => !is_json,
+            Endpoint::Pass => !is_json || length.is_none_or(|it| it > PASSED_WHOLE_BYTES),
             _ => false,
         }
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use tokio::sync::OwnedSemaphorePermit;
+use weir_wire::audio::Sound;
 use weir_wire::multipart::Form;
 
 use crate::gateway::BodyMemory;
@@ -18,6 +19,9 @@ use crate::spool::{Spool, Spools};
 
 /// Forms up to this size are kept in memory.
 pub(crate) const KEPT_BYTES: usize = 1024 * 1024;
+
+/// What is kept in memory of a form on disk: enough for the head of a file.
+const BEGINNING_BYTES: usize = 64 * 1024;
 
 /// A form on its way.
 pub(crate) struct Upload {
@@ -37,7 +41,11 @@ enum Stored {
         #[expect(dead_code, reason = "held until the form is dropped")] OwnedSemaphorePermit,
     ),
     /// Whole, on disk.
-    Disk(Spool),
+    Disk {
+        spool: Spool,
+        /// Its beginning, which tells what a file is.
+        begun: Bytes,
+    },
     /// Its beginning; the rest is still to be read from the client.
     Passing {
         begun: Bytes,
@@ -77,6 +85,7 @@ pub(crate) async fn read(
     let mut kept = BytesMut::new();
     let mut memory = places.memory.take(KEPT_BYTES)?;
     let mut disk: Option<Spool> = None;
+    let mut begun = Bytes::new();
     let mut len = 0;
     while let Some(piece) = source.body_piece().await? {
         len += piece.len() as u64;
@@ -107,13 +116,14 @@ pub(crate) async fn read(
                 },
             });
         }
+        begun = Bytes::copy_from_slice(kept.get(..BEGINNING_BYTES).unwrap_or(&kept));
         let mut spool = places.spools.open().await?;
         spool.push(kept.split().freeze()).await?;
         disk = Some(spool);
     }
     form.finish().map_err(ReadError::Form)?;
     let stored = match disk {
-        Some(spool) => Stored::Disk(spool),
+        Some(spool) => Stored::Disk { spool, begun },
         None => Stored::Memory(kept.freeze(), memory),
     };
     Ok(Upload {
@@ -160,7 +170,7 @@ impl Upload {
         };
         let (piece, rest) = match &self.stored {
             Stored::Memory(bytes, _) => (from(bytes), Piece::End),
-            Stored::Disk(spool) => (spool.read(at).await?, Piece::End),
+            Stored::Disk { spool, .. } => (spool.read(at).await?, Piece::End),
             Stored::Passing { begun, .. } => (from(begun), Piece::FromClient),
         };
         Ok(if piece.is_empty() {
@@ -189,6 +199,25 @@ impl Upload {
             Stored::Memory(bytes, _) => Some(bytes),
             _ => None,
         }
+    }
+
+    /// The sound that it brings: its first file, as far as that is at hand.
+    pub(crate) fn sound(&self) -> Option<Sound<'_>> {
+        let parts = self.form.as_ref()?.parts();
+        let file = parts.iter().find(|part| part.is_file())?;
+        let begun = match &self.stored {
+            Stored::Memory(bytes, _) => bytes,
+            Stored::Disk { begun, .. } | Stored::Passing { begun, .. } => begun,
+        };
+        // Of a form that passes by only the end is unknown, and there is little behind a file.
+        let start = file.start();
+        let end = file.place().map_or(self.len, |place| place.end);
+        let from = usize::try_from(start).unwrap_or(usize::MAX);
+        let to = usize::try_from(end).unwrap_or(usize::MAX);
+        Some(Sound {
+            start: begun.get(from..to.min(begun.len())).unwrap_or_default(),
+            len: end.saturating_sub(start),
+        })
     }
 
     /// Marks the form as passed on: what the client still sends of it can be read once only.

@@ -125,7 +125,10 @@ impl<S: Sink> Run<'_, S> {
             Some(usage) if told.is_estimated => self.tally.guessed(&usage),
             Some(usage) => self.tally.used(&usage),
             None if told.is_free => {}
-            None => self.tally.used_about(0),
+            None => {
+                let output = estimate::tokens_of_bytes(told.untold_bytes);
+                self.tally.used_about(output);
+            }
         }
         if let Some(id) = &told.id {
             self.tally.set_upstream_id(id);

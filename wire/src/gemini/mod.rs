@@ -20,7 +20,7 @@ mod signature;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod usage;
+pub(crate) mod usage;
 
 pub use count::count_tokens_reply;
 pub use errors::{error_body, error_event};

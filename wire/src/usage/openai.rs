@@ -142,7 +142,7 @@ fn read_details(text: &str, details: &mut Details) {
 }
 
 /// A count: some write `12.0`, and a negative one, seen where a provider subtracts more than it has, is zero.
-pub(super) fn count(value: &str) -> Option<u64> {
+pub(crate) fn count(value: &str) -> Option<u64> {
     let exact = value.parse::<u64>().ok();
     let count = exact.or_else(|| {
         let number = value.parse::<f64>().ok()?;
