@@ -3,7 +3,7 @@
 
 use weir_config::Price;
 use weir_wire::audio::{HEARD_TOKENS_PER_SECOND, SPEECH_TOKENS_PER_CHARACTER};
-use weir_wire::estimate;
+use weir_wire::estimate::{self, PromptTokens};
 use weir_wire::images::{self, INPUT_TOKENS_UPPER, ImageAsk, MAX_IMAGES, MAX_INPUT_IMAGES};
 use weir_wire::rerank;
 use weir_wire::usage::{Unit, Usage};
@@ -37,6 +37,8 @@ pub(crate) struct Hold {
     pub taken: Vec<Line>,
     /// Whether something of that has no price.
     pub unpriced: bool,
+    /// About how many tokens the words of the ask have, for what nobody tells.
+    pub prompt_tokens: u64,
     /// What it is taken to have used if it ends without that anybody tells; none where the answer is text, whose length
     /// says more.
     pub untold: Option<Usage>,
@@ -71,10 +73,11 @@ type Bounds = (Bound, Option<Bound>);
 
 /// The hold of an ask: for the target of its plan where it would cost the most.
 pub(crate) fn hold(ask: &Ask, plan: &Plan) -> Hold {
+    let prompt = PromptTokens::of_json(&ask.body);
     let mut dearest: Option<Hold> = None;
     for target in &plan.targets {
         let price = target.price.as_ref();
-        let Some(bounds) = bounds(ask, price) else {
+        let Some(bounds) = bounds(ask, prompt, price) else {
             continue;
         };
         let hold = at(bounds, price, is_text(ask.inbound.endpoint));
@@ -82,7 +85,10 @@ pub(crate) fn hold(ask: &Ask, plan: &Plan) -> Hold {
             dearest = Some(hold);
         }
     }
-    dearest.unwrap_or_default()
+    Hold {
+        prompt_tokens: prompt.likely,
+        ..dearest.unwrap_or_default()
+    }
 }
 
 /// The hold at one price: in whichever units it is for, or the dearer ones if in both.
@@ -104,6 +110,7 @@ fn at((usual, other): Bounds, price: Option<&Price>, is_text: bool) -> Hold {
     Hold {
         nanousd: nanousd.max(bill.total_nanousd()),
         unpriced: bill.unpriced,
+        prompt_tokens: 0,
         taken: bill.lines,
         untold: (!is_text).then_some(bound.likely),
     }
@@ -124,25 +131,29 @@ fn is_text(endpoint: Endpoint) -> bool {
 }
 
 /// What an ask may use; none where it is free.
-fn bounds(ask: &Ask, price: Option<&Price>) -> Option<Bounds> {
+fn bounds(ask: &Ask, prompt: PromptTokens, price: Option<&Price>) -> Option<Bounds> {
     Some(match ask.inbound.endpoint {
         Endpoint::ImageGenerations | Endpoint::ImageEdits | Endpoint::ImageVariations => {
-            of_images(ask, price)
+            of_images(ask, prompt, price)
         }
         Endpoint::Speech => of_speech(ask),
-        Endpoint::Transcriptions | Endpoint::Translations => of_sound(ask, price),
+        Endpoint::Transcriptions | Endpoint::Translations => of_sound(ask, prompt, price),
         Endpoint::Rerank => of_rerank(ask),
         Endpoint::Realtime => (of_session(price), None),
         // Most give them away; who does not has a price.
-        Endpoint::Moderations if price.is_some() => (of_text(ask, 0), None),
+        Endpoint::Moderations if price.is_some() => (of_text(ask, prompt, price), None),
         _ if ask.is_free() => return None,
-        _ => (of_text(ask, output_tokens(ask, price)), None),
+        _ => (of_text(ask, prompt, price), None),
     })
 }
 
-fn of_text(ask: &Ask, output_tokens: u64) -> Bound {
-    let input = (Unit::Input, estimate::prompt_tokens_upper(ask.body.len()));
-    Bound::new(&[input, (Unit::Output, output_tokens)], &[input])
+/// No model reads more than its context, which bounds what stands in a body as a file.
+fn of_text(ask: &Ask, prompt: PromptTokens, price: Option<&Price>) -> Bound {
+    let context = price.and_then(|it| it.context_tokens);
+    let input = prompt.upper.min(context.unwrap_or(u64::MAX));
+    let input = (Unit::Input, input);
+    let output = (Unit::Output, output_tokens(ask, price));
+    Bound::new(&[input, output], &[input])
 }
 
 /// The most tokens of the answers that are asked for.
@@ -168,7 +179,7 @@ fn of_session(price: Option<&Price>) -> Bound {
     Bound::new(&[input, output], &[input])
 }
 
-fn of_images(ask: &Ask, price: Option<&Price>) -> Bounds {
+fn of_images(ask: &Ask, prompt: PromptTokens, price: Option<&Price>) -> Bounds {
     let form = ask.upload.as_ref().and_then(|it| it.form.as_ref());
     // Behind the file of a form that passes by, more may be asked for than is known.
     let is_open = ask.upload.as_ref().is_some_and(|it| it.is_passing());
@@ -184,7 +195,7 @@ fn of_images(ask: &Ask, price: Option<&Price>) -> Bounds {
     let counted = Bound::new(&[(Unit::Images, n_most)], &[(Unit::Images, n)]);
 
     let inputs = inputs(ask).saturating_mul(INPUT_TOKENS_UPPER);
-    let prompt = prompt_tokens(ask);
+    let prompt = words(ask, prompt);
     let bound = price.and_then(|it| it.max_output_tokens);
     let capped = |tokens: u64| tokens.min(bound.unwrap_or(u64::MAX));
     let most = capped(asked.tokens_upper().saturating_mul(n_most));
@@ -210,7 +221,7 @@ fn inputs(ask: &Ask) -> u64 {
 }
 
 /// More tokens than the words of a call have that makes or hears something: images that stand in its body are none.
-fn prompt_tokens(ask: &Ask) -> u64 {
+fn words(ask: &Ask, prompt: PromptTokens) -> u64 {
     match &ask.upload {
         Some(upload) if upload.is_passing() => FORM_TOKENS_UNKNOWN,
         Some(upload) => {
@@ -220,10 +231,8 @@ fn prompt_tokens(ask: &Ask) -> u64 {
                 sum + estimate::prompt_tokens_upper(text.len())
             })
         }
-        None if ask.inbound.endpoint == Endpoint::ImageGenerations => {
-            estimate::prompt_tokens_upper(ask.body.len())
-        }
-        None => estimate::prompt_tokens_upper(ask.body.len()).min(FORM_TOKENS_UNKNOWN),
+        None if ask.inbound.endpoint == Endpoint::ImageGenerations => prompt.upper,
+        None => prompt.upper.min(FORM_TOKENS_UNKNOWN),
     }
 }
 
@@ -241,7 +250,7 @@ fn of_speech(ask: &Ask) -> Bounds {
     (characters, Some(tokens))
 }
 
-fn of_sound(ask: &Ask, price: Option<&Price>) -> Bounds {
+fn of_sound(ask: &Ask, prompt: PromptTokens, price: Option<&Price>) -> Bounds {
     let sound = ask.upload.as_ref().and_then(|it| it.sound());
     let (most, likely) = match sound {
         Some(sound) => (sound.seconds_upper(), sound.seconds_likely()),
@@ -255,7 +264,7 @@ fn of_sound(ask: &Ask, price: Option<&Price>) -> Bounds {
     let output = price.and_then(|it| it.max_output_tokens);
     let output = output.unwrap_or(OUTPUT_TOKENS_UNKNOWN);
     let said = likely.saturating_mul(TOKENS_SAID_PER_SECOND).min(output);
-    let text = (Unit::Input, prompt_tokens(ask));
+    let text = (Unit::Input, words(ask, prompt));
     let tokens = Bound::new(
         &[
             text,

@@ -38,7 +38,10 @@ impl Bill {
         for (unit, quantity) in usage.iter() {
             let before = rounded(self.sum);
             match rates.and_then(|rates| rates.per_million(unit)) {
-                Some(per_million) => self.sum += i128::from(per_million) * i128::from(quantity),
+                Some(per_million) => {
+                    let product = i128::from(per_million) * i128::from(quantity);
+                    self.sum = self.sum.saturating_add(product);
+                }
                 None => self.unpriced = true,
             }
             let cost_nanousd = clamp(rounded(self.sum) - before);
@@ -68,7 +71,7 @@ impl Bill {
 /// one of them has no price.
 pub fn most_nanousd(price: &Price, usage: &Usage) -> Option<i64> {
     let rates = price.at(usage.input_total());
-    let mut sum = 0;
+    let mut sum = 0_i128;
     for (unit, quantity) in usage.iter() {
         // What goes in may be written to a cache, and of what comes out nobody knows yet what it will be.
         let may_be: &[Unit] = match unit {
@@ -82,13 +85,14 @@ pub fn most_nanousd(price: &Price, usage: &Usage) -> Option<i64> {
             _ => &[unit],
         };
         let prices = may_be.iter().filter_map(|unit| rates.per_million(*unit));
-        sum += i128::from(prices.max()?) * i128::from(quantity);
+        let product = i128::from(prices.max()?) * i128::from(quantity);
+        sum = sum.saturating_add(product);
     }
     Some(clamp(rounded(sum)))
 }
 
 fn rounded(sum: i128) -> i128 {
-    (sum + PER / 2).div_euclid(PER)
+    sum.saturating_add(PER / 2).div_euclid(PER)
 }
 
 fn clamp(nanousd: i128) -> i64 {
@@ -159,6 +163,21 @@ mod tests {
         assert_eq!(most_nanousd(&price, &usage), Some(10 * 2 + 3 * 9));
         usage.set(Unit::Seconds, 1);
         assert_eq!(most_nanousd(&price, &usage), None);
+    }
+
+    #[test]
+    fn absurd_quantities_are_cut_and_never_turn_round() {
+        let mut usage = Usage::default();
+        usage.set(Unit::Input, u64::MAX);
+        usage.set(Unit::Output, u64::MAX);
+        let dear = price(i64::MAX, i64::MAX);
+        assert_eq!(most_nanousd(&dear, &usage), Some(i64::MAX));
+        let mut bill = Bill::default();
+        for _ in 0..3 {
+            bill.add(1, &usage, Some(&dear));
+        }
+        assert_eq!(bill.total_nanousd(), i64::MAX);
+        assert!(bill.lines.iter().all(|line| line.cost_nanousd >= 0));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::plan::Planned;
 pub struct Held {
     pub(crate) planned: Planned,
     pub(crate) fit: Fit,
+    /// About how many tokens the ask has, for what nobody tells.
+    pub(crate) prompt_tokens: u64,
     /// What it is taken to have used if it ends without that anybody tells; none where the length of a text says more.
     pub(crate) untold: Option<Usage>,
     /// Released when the call is settled, however it ends.
@@ -62,6 +64,7 @@ pub async fn reserve(
     Ok(Box::new(Held {
         planned,
         fit,
+        prompt_tokens: hold.prompt_tokens,
         untold: hold.untold,
         _hold: held,
     }))

@@ -110,7 +110,7 @@ impl Tally {
             row: Some(Box::new(row)),
             bill: Bill::default(),
             price: None,
-            asked_tokens: estimate::tokens_of_bytes(ask.body.len() as u64),
+            asked_tokens: held.prompt_tokens,
             untold: held.untold,
             is_free: ask.is_free(),
             progress: Progress::Idle,

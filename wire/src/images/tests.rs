@@ -348,6 +348,19 @@ fn gemini_reply() -> Value {
 }
 
 #[test]
+fn odd_counts_do_not_lose_an_image_that_was_made() {
+    let mut reply = gemini_reply();
+    reply["usageMetadata"] = json!({"promptTokenCount": -1, "candidatesTokenCount": 1290.0,
+        "promptTokensDetails": null, "thoughtsTokenCount": null});
+    let target = ImageTarget::GenerateContent;
+    let read = target.read_reply(reply.to_string().as_bytes()).unwrap();
+    assert_eq!(units(&read.usage.unwrap()), [(Unit::ImageOutput, 1290)]);
+    reply["usageMetadata"] = json!("unknown");
+    let read = target.read_reply(reply.to_string().as_bytes()).unwrap();
+    assert_eq!((read.images.len(), read.usage), (1, None));
+}
+
+#[test]
 fn an_image_comes_back_from_gemini() {
     let reply = ImageTarget::GenerateContent
         .read_reply(gemini_reply().to_string().as_bytes())
