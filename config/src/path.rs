@@ -45,6 +45,7 @@ pub(crate) const PLAIN: &[(&str, &str)] = &[
     ("completions", "/completions"),
     ("embeddings", "/embeddings"),
     ("responses", "/responses"),
+    ("compact", "/responses/compact"),
     ("messages", "/messages"),
     ("stream_messages", "/messages"),
     ("count_tokens", "/messages/count_tokens"),
@@ -94,7 +95,15 @@ const OF_DEPLOYMENTS: &[&str] = &[
 /// Paths that belong to OpenAI's API, and so move with its base.
 fn is_openai(name: &str) -> bool {
     OF_DEPLOYMENTS.contains(&name)
-        || ["responses", "moderations", "models", "realtime", "other"].contains(&name)
+        || [
+            "responses",
+            "compact",
+            "moderations",
+            "models",
+            "realtime",
+            "other",
+        ]
+        .contains(&name)
 }
 
 impl Layout {
@@ -159,8 +168,8 @@ fn azure(name: &str, plain: &str, api_version: &str) -> String {
         "realtime" if is_dated => {
             format!("/openai/realtime?api-version={api_version}&deployment={MODEL}")
         }
-        "responses" if is_dated && api_version >= AZURE_RESPONSES_SINCE => {
-            format!("/openai/responses?api-version={api_version}")
+        "responses" | "compact" if is_dated && api_version >= AZURE_RESPONSES_SINCE => {
+            format!("/openai{plain}?api-version={api_version}")
         }
         _ => format!("/openai/v1{plain}"),
     }

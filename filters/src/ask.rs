@@ -7,9 +7,10 @@ use http::header::{CONTENT_ENCODING, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
-use weir_wire::body::Head;
+use weir_wire::body::{Head, MAX_MODEL_BYTES};
 use weir_wire::format::Format;
 use weir_wire::loss::{DropParams, UnknownDropParams};
+use weir_wire::url;
 
 use crate::counters::Lease;
 use crate::directory::Known;
@@ -26,6 +27,8 @@ pub enum Endpoint {
     Completions,
     /// `POST /v1/responses`
     Responses,
+    /// `POST /v1/responses/compact`
+    Compact,
     /// `POST /v1/messages`
     Messages,
     /// `POST /v1/messages/count_tokens`
@@ -69,6 +72,7 @@ impl Endpoint {
             Self::Chat => "chat",
             Self::Completions => "text_completion",
             Self::Responses => "responses",
+            Self::Compact => "compact",
             Self::Messages => "messages",
             Self::CountTokens | Self::GeminiCountTokens => "count_tokens",
             Self::Generate => "generate_content",
@@ -123,7 +127,7 @@ impl Endpoint {
             self,
             Self::ImageGenerations | Self::ImageEdits | Self::Transcriptions
         );
-        is_media || self.conversation().is_some()
+        is_media || self == Self::Compact || self.conversation().is_some()
     }
 
     /// The format in which this operation's clients read errors and signs of life.
@@ -134,7 +138,7 @@ impl Endpoint {
             | Self::GeminiCountTokens
             | Self::GeminiEmbed
             | Self::GeminiBatchEmbed => Format::Gemini,
-            Self::Responses => Format::Responses,
+            Self::Responses | Self::Compact => Format::Responses,
             _ => Format::Chat,
         }
     }
@@ -190,6 +194,71 @@ impl Pass {
                 forwarded.push((name.clone(), value.clone()));
             }
         }
+    }
+
+    /// What of its path decides what it does: without the query.
+    fn route(&self) -> &str {
+        let path = self.path.split('?').next();
+        path.unwrap_or_default().trim_end_matches('/')
+    }
+
+    /// Whether a usage in its answer is its own. Who only looks, or changes what is kept, gets objects that tell what they
+    /// have used in their past: batches, jobs, answers that a provider has stored.
+    pub(crate) fn may_tell_usage(&self) -> bool {
+        const KEPT: [&str; 5] = [
+            "/batches",
+            "/fine_tuning",
+            "/evals",
+            "/chat/completions/",
+            "/files",
+        ];
+        let route = self.route();
+        let is_kept = KEPT.iter().any(|kept| route.contains(kept)) || route.ends_with("/cancel");
+        self.method == Method::POST && !is_kept
+    }
+
+    /// Whether a model makes text for it: what is known of the routes of other formats than clients have here.
+    pub(crate) fn generates_text(&self) -> bool {
+        const ENDS: [&str; 12] = [
+            // Bedrock's.
+            "/converse",
+            "/converse-stream",
+            "/invoke",
+            "/invoke-with-response-stream",
+            // Ollama's.
+            "/api/chat",
+            "/api/generate",
+            // Cohere's.
+            "/v1/chat",
+            "/v2/chat",
+            // Google's, also of other vendors' models.
+            ":generateContent",
+            ":streamGenerateContent",
+            ":rawPredict",
+            ":streamRawPredict",
+        ];
+        let route = self.route();
+        self.method == Method::POST && ENDS.iter().any(|end| route.ends_with(end))
+    }
+
+    /// The model that its path names, as Bedrock's, Google's and Azure's do.
+    pub(crate) fn model_in_path(&self) -> Option<String> {
+        let mut segments = self.route().split('/');
+        while let Some(segment) = segments.next() {
+            if matches!(segment, "model" | "models" | "deployments") {
+                let named = url::decode(segments.next()?);
+                // Google's paths have the method behind it, Amazon's names have colons of their own.
+                let name = match named.rsplit_once(':') {
+                    Some((name, method)) if method.bytes().all(|it| it.is_ascii_alphabetic()) => {
+                        name
+                    }
+                    _ => &named,
+                };
+                let is_name = !name.is_empty() && name.len() <= MAX_MODEL_BYTES;
+                return is_name.then(|| name.to_owned());
+            }
+        }
+        None
     }
 
     /// The path at a provider whose base URL has the path `base`, which the client may have written as well.
@@ -302,11 +371,27 @@ pub struct Ask {
     pub(crate) inbound: Inbound,
     pub(crate) head: Head,
     /// The form that is sent instead of a JSON body.
-    pub(crate) upload: Option<Upload>,
+    pub(crate) upload: Option<Box<Upload>>,
     /// The JSON body; empty for a form.
     pub(crate) body: Bytes,
     /// The body's share of the memory for bodies.
     pub(crate) _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Ask {
+    /// Whether it costs nothing where nobody says otherwise.
+    pub(crate) fn is_free(&self) -> bool {
+        self.inbound.endpoint.is_free() && !self.generates_text()
+    }
+
+    /// Whether text is made, whose length is known only at its end.
+    pub(crate) fn generates_text(&self) -> bool {
+        let endpoint = self.inbound.endpoint;
+        let pass = self.inbound.pass.as_ref();
+        endpoint.conversation().is_some()
+            || endpoint == Endpoint::Compact
+            || pass.is_some_and(Pass::generates_text)
+    }
 }
 
 /// An ask this caller may make: made by `allow` alone.

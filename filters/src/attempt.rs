@@ -23,7 +23,6 @@ use crate::session::Session;
 use crate::settle::{Finish, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::{Side, Told};
-use crate::upload::Upload;
 
 /// How long a key that its provider refused is set aside.
 const KEY_ASIDE: Duration = Duration::from_secs(600);
@@ -170,7 +169,7 @@ impl<S: Sink> Run<'_, S> {
     /// Whether the request has passed by on its way to a provider, so that nobody else can be sent it.
     fn is_spent(&self) -> bool {
         let upload = self.held.planned.allowed.ask.upload.as_ref();
-        upload.is_some_and(Upload::is_spent)
+        upload.is_some_and(|upload| upload.is_spent())
     }
 
     /// The pause before another round: jittered and growing, or what the provider asked for. `None` where the provider

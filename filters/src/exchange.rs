@@ -30,6 +30,8 @@ const STREAM_TYPES: [&[u8]; 3] = [
 ];
 /// The largest body of an error that is relayed.
 const ERROR_MAX_BYTES: usize = 1024 * 1024;
+/// The largest answer that is passed on whole, so that a failure in the middle of it can still be told.
+const PASSED_WHOLE_BYTES: usize = 256 * 1024;
 /// Pooled connections that may turn out dead before a fresh one is made.
 const DEAD_POOLED_MAX: u32 = 3;
 
@@ -146,7 +148,7 @@ impl<S: Sink> Run<'_, S> {
         };
         if is_stream {
             self.stream(attempt, link, head).await
-        } else if self.is_raw(attempt, &head) {
+        } else if self.is_raw(attempt, &head, length.as_ref()) {
             // How long a file is shows how far it has come.
             let length = length.filter(|_| attempt.outbound.method.is_safe());
             head.headers
@@ -157,15 +159,23 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// Whether an answer is bytes that nobody here reads: of what is passed on all but a whole object.
-    fn is_raw(&self, attempt: &Attempt<'_>, head: &ReplyHead) -> bool {
+    /// Whether an answer is relayed as it comes. What is passed on is only read whole where it is a small object.
+    fn is_raw(
+        &self,
+        attempt: &Attempt<'_>,
+        head: &ReplyHead,
+        length: Option<&HeaderValue>,
+    ) -> bool {
         let media_type = head.content_type.as_bytes().split(|it| *it == b';').next();
         let is_json = media_type.is_some_and(|it| it.trim_ascii() == b"application/json");
+        let is_small = || {
+            let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+            length.is_some_and(|it: usize| it <= PASSED_WHOLE_BYTES)
+        };
+        let is_head = attempt.outbound.method == http::Method::HEAD;
         match self.held.planned.allowed.ask.inbound.endpoint {
             Endpoint::Speech => true,
-            Endpoint::Pass => {
-                !is_json || head.status == 206 || attempt.outbound.method == http::Method::HEAD
-            }
+            Endpoint::Pass => !is_json || head.status == 206 || is_head || !is_small(),
             _ => false,
         }
     }

@@ -25,6 +25,7 @@ pub mod gateway;
 mod get;
 mod h2_turn;
 pub mod health;
+mod hold;
 pub mod identify;
 mod idle_pool;
 pub mod inject;

@@ -2,10 +2,11 @@
 
 use weir_wire::errors::UpstreamError;
 use weir_wire::images::{self, ImageAsk};
+use weir_wire::overheard::Overheard;
 use weir_wire::usage::Usage;
 use weir_wire::{audio, chat_reply, rerank};
 
-use crate::ask::{Ask, Endpoint};
+use crate::ask::{Ask, Endpoint, Pass};
 
 /// What an answer tells of itself.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Told {
     pub is_estimated: bool,
     /// Whether no usage means that there was none.
     pub is_free: bool,
+    /// Bytes of text that was made, where no usage is told.
+    pub untold_bytes: u64,
     pub id: Option<String>,
     /// An error in an answer whose status says that all is well.
     pub error: Option<UpstreamError>,
@@ -36,8 +39,8 @@ pub(crate) fn told(ask: &Ask, body: &[u8]) -> Told {
             of_images(ask, body)
         }
         Endpoint::Transcriptions | Endpoint::Translations => {
-            let whole = ask.upload.as_ref().and_then(|it| it.whole());
-            let used = audio::transcription_usage(body, whole);
+            let sound = ask.upload.as_ref().and_then(|it| it.sound());
+            let used = audio::transcription_usage(body, sound);
             Told {
                 usage: used.map(|it| it.usage),
                 is_estimated: used.is_some_and(|it| it.is_estimated),
@@ -49,24 +52,32 @@ pub(crate) fn told(ask: &Ask, body: &[u8]) -> Told {
             ..of_json(body)
         },
         Endpoint::Pass => of_passed(ask, body),
+        // What was made is the context in short, most of it unreadable: its length must do.
+        Endpoint::Compact => {
+            let told = of_json(body);
+            let output = told.usage.is_none().then_some(body.len() as u64);
+            Told {
+                untold_bytes: output.unwrap_or(0),
+                ..told
+            }
+        }
         _ => Told {
-            is_free: endpoint.is_free(),
+            is_free: ask.is_free(),
             ..of_json(body)
         },
     }
 }
 
-/// An answer that is passed on: an object may tell of an error and of usage that are its past, such as a job's or a run's,
-/// so neither is taken for this request's where it only looks.
+/// An answer that is passed on. An error in it is no reason to fail: it may be a job's, and the job's past.
 fn of_passed(ask: &Ask, body: &[u8]) -> Told {
-    let told = of_json(body);
-    let method = ask.inbound.pass.as_ref().map(|pass| &pass.method);
-    let is_look = method.is_some_and(http::Method::is_safe);
+    let pass = ask.inbound.pass.as_ref();
+    let may_tell = pass.is_some_and(Pass::may_tell_usage);
     Told {
-        usage: told.usage.filter(|_| !is_look),
-        is_free: true,
+        usage: may_tell.then(|| Overheard::usage_of(body)).flatten(),
+        is_free: ask.is_free(),
+        untold_bytes: body.len() as u64,
         error: None,
-        ..told
+        ..of_json(body)
     }
 }
 

@@ -38,7 +38,10 @@ impl Bill {
         for (unit, quantity) in usage.iter() {
             let before = rounded(self.sum);
             match rates.and_then(|rates| rates.per_million(unit)) {
-                Some(per_million) => self.sum += i128::from(per_million) * i128::from(quantity),
+                Some(per_million) => {
+                    let product = i128::from(per_million) * i128::from(quantity);
+                    self.sum = self.sum.saturating_add(product);
+                }
                 None => self.unpriced = true,
             }
             let cost_nanousd = clamp(rounded(self.sum) - before);
@@ -64,27 +67,32 @@ impl Bill {
     }
 }
 
-/// The cost of some tokens in and out, for a hold: at the dearest of the prices each may fall under.
-pub fn hold_nanousd(price: &Price, input_tokens: u64, output_tokens: u64) -> (i64, i64) {
-    let rates = price.at(input_tokens);
-    let dearest = |units: &[Unit]| {
-        let prices = units.iter().filter_map(|unit| rates.per_million(*unit));
-        i128::from(prices.max().unwrap_or(0))
-    };
-    let input =
-        dearest(&[Unit::Input, Unit::CacheWrite5m, Unit::CacheWrite1h]) * i128::from(input_tokens);
-    let output = dearest(&[Unit::Output, Unit::Reasoning]) * i128::from(output_tokens);
-    (clamp(rounded(input)), clamp(rounded(output)))
-}
-
-/// The cost of some of one unit, for a hold; nothing where it has no price.
-pub fn unit_nanousd(price: &Price, unit: Unit, quantity: u64) -> i64 {
-    let per_million = i128::from(price.per_million(unit).unwrap_or(0));
-    clamp(rounded(per_million * i128::from(quantity)))
+/// The most that some usage may cost, for a hold: every unit at the dearest of the prices it may fall under. None where
+/// one of them has no price.
+pub fn most_nanousd(price: &Price, usage: &Usage) -> Option<i64> {
+    let rates = price.at(usage.input_total());
+    let mut sum = 0_i128;
+    for (unit, quantity) in usage.iter() {
+        // What goes in may be written to a cache, and of what comes out nobody knows yet what it will be.
+        let may_be: &[Unit] = match unit {
+            Unit::Input => &[Unit::Input, Unit::CacheWrite5m, Unit::CacheWrite1h],
+            Unit::Output => &[
+                Unit::Output,
+                Unit::Reasoning,
+                Unit::AudioOutput,
+                Unit::ImageOutput,
+            ],
+            _ => &[unit],
+        };
+        let prices = may_be.iter().filter_map(|unit| rates.per_million(*unit));
+        let product = i128::from(prices.max()?) * i128::from(quantity);
+        sum = sum.saturating_add(product);
+    }
+    Some(clamp(rounded(sum)))
 }
 
 fn rounded(sum: i128) -> i128 {
-    (sum + PER / 2).div_euclid(PER)
+    sum.saturating_add(PER / 2).div_euclid(PER)
 }
 
 fn clamp(nanousd: i128) -> i64 {
@@ -136,13 +144,40 @@ mod tests {
     fn images_seconds_and_searches_have_prices_of_their_own() {
         let mut price = price(0, 0);
         price.rates.images = Some(40_000_000 * 1_000_000);
-        assert_eq!(unit_nanousd(&price, Unit::Images, 3), 120_000_000);
-        assert_eq!(unit_nanousd(&price, Unit::Searches, 3), 0);
         let mut usage = Usage::default();
         usage.set(Unit::Images, 3);
+        assert_eq!(most_nanousd(&price, &usage), Some(120_000_000));
         let mut bill = Bill::default();
         bill.add(1, &usage, Some(&price));
         assert_eq!((bill.unpriced, bill.total_nanousd()), (false, 120_000_000));
+    }
+
+    #[test]
+    fn a_hold_is_at_the_dearest_price_that_may_come() {
+        let mut price = price(1_000_000, 5_000_000);
+        price.rates.cache_write_1h = 2_000_000;
+        price.rates.audio_output = 9_000_000;
+        let mut usage = Usage::default();
+        usage.set(Unit::Input, 10);
+        usage.set(Unit::Output, 3);
+        assert_eq!(most_nanousd(&price, &usage), Some(10 * 2 + 3 * 9));
+        usage.set(Unit::Seconds, 1);
+        assert_eq!(most_nanousd(&price, &usage), None);
+    }
+
+    #[test]
+    fn absurd_quantities_are_cut_and_never_turn_round() {
+        let mut usage = Usage::default();
+        usage.set(Unit::Input, u64::MAX);
+        usage.set(Unit::Output, u64::MAX);
+        let dear = price(i64::MAX, i64::MAX);
+        assert_eq!(most_nanousd(&dear, &usage), Some(i64::MAX));
+        let mut bill = Bill::default();
+        for _ in 0..3 {
+            bill.add(1, &usage, Some(&dear));
+        }
+        assert_eq!(bill.total_nanousd(), i64::MAX);
+        assert!(bill.lines.iter().all(|line| line.cost_nanousd >= 0));
     }
 
     #[test]

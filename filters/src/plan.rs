@@ -206,9 +206,9 @@ pub(crate) fn plan_pass(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planne
         }
         let candidate = Candidate {
             upstream: Arc::clone(upstream),
-            model: Arc::clone(&allowed.model),
+            model: passed_model(&allowed),
         };
-        let name = format!("{}/{}", upstream.name, allowed.model);
+        let name = format!("{}/{}", upstream.name, candidate.model);
         let plan = Arc::new(Plan {
             targets: vec![target(routes, candidate, keys, &name)],
         });
@@ -225,6 +225,15 @@ pub(crate) fn plan_pass(routes: &Arc<Routes>, allowed: Allowed) -> Result<Planne
             provider: pinned.unwrap_or("any").to_owned(),
         },
     })
+}
+
+/// The model that a passed request is for: as its body says, else its path.
+fn passed_model(allowed: &Allowed) -> Arc<str> {
+    let pass = allowed.ask.inbound.pass.as_ref();
+    match pass.filter(|_| allowed.model.is_empty()) {
+        Some(pass) => Arc::from(pass.model_in_path().unwrap_or_default()),
+        None => Arc::clone(&allowed.model),
+    }
 }
 
 /// Whether a target's provider serves an operation.

@@ -1,6 +1,8 @@
-//! An answer that is neither JSON nor events, such as speech: relayed piece by piece as it comes.
+//! An answer that is relayed piece by piece as it comes: speech, and what is passed on. Nothing of it is held; whoever
+//! passes on what a model has made is only listened to, for its usage.
 
 use bytes::Bytes;
+use weir_wire::overheard::{Layout, Overheard};
 
 use crate::attempt::{Run, Stop, cancelled, failed};
 use crate::delivery::Interrupted;
@@ -41,13 +43,17 @@ impl<S: Sink> Run<'_, S> {
             None if is_pass => {}
             None => self.tally.used_about(0),
         }
-        self.tally.progress = Progress::Idle;
+        self.tally.progress = Progress::Passing(self.listener(&head));
+        self.hear(&first);
         self.tally.first_output();
         self.delivery.begin(head).await?;
         self.delivery.write(first).await?;
         loop {
             match self.next_raw(attempt, link).await {
-                Ok(Some(piece)) => self.delivery.write(piece).await?,
+                Ok(Some(piece)) => {
+                    self.hear(&piece);
+                    self.delivery.write(piece).await?;
+                }
                 Ok(None) => break,
                 Err(Stop::Interrupted(Interrupted::Gone)) => return Ok(cancelled()),
                 // Bytes have no way to tell an error: the cut must.
@@ -72,5 +78,19 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Option<Bytes>, Stop> {
         let read = self.delivery.wait(link.read_body()).await?;
         read.map_err(|error| self.link_failure(attempt.target, &error))
+    }
+
+    /// Who listens to an answer that is passed on; none where it is not this request's usage that it may tell.
+    fn listener(&self, head: &ReplyHead) -> Option<Box<Overheard>> {
+        let pass = self.held.planned.allowed.ask.inbound.pass.as_ref()?;
+        let layout = Layout::of(head.content_type.as_bytes())?;
+        pass.may_tell_usage()
+            .then(|| Box::new(Overheard::new(layout)))
+    }
+
+    fn hear(&mut self, piece: &[u8]) {
+        if let Progress::Passing(Some(heard)) = &mut self.tally.progress {
+            heard.feed(piece);
+        }
     }
 }

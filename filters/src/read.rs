@@ -89,7 +89,7 @@ pub async fn read(
         let opened = tokio::task::spawn_blocking(work).await;
         opened.map_err(|_| ReadError::Corrupt)??
     };
-    if inbound.endpoint == Endpoint::Responses {
+    if matches!(inbound.endpoint, Endpoint::Responses | Endpoint::Compact) {
         check_stateless(&body.bytes).map_err(ReadError::Stateful)?;
     }
     let mut head = head;
@@ -131,7 +131,7 @@ pub(crate) async fn read_form(
         admitted,
         inbound,
         head,
-        upload: Some(upload),
+        upload: Some(Box::new(upload)),
         body: Bytes::new(),
         _memory: None,
     })

@@ -55,8 +55,11 @@ fn unreadable(error: StreamError) -> LinkError {
 
 /// The relay for an attempt's stream.
 fn stream_of(outbound: &Outbound) -> Stream {
-    let Way::Conversation { client, provider } = outbound.way else {
-        return Stream::Media(Box::default());
+    let (client, provider) = match outbound.way {
+        Way::Conversation { client, provider } => (client, provider),
+        // A conversation that is made shorter, told as any other.
+        Way::Plain if outbound.format == Format::Responses => (outbound.format, outbound.format),
+        Way::Plain | Way::Adapted(_) => return Stream::Media(Box::default()),
     };
     if client == provider && matches!(client, Format::Chat | Format::Completions) {
         let rules = StreamRules {

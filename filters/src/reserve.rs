@@ -4,36 +4,23 @@
 use std::sync::Arc;
 
 use thiserror::Error;
-use weir_store::{Intent, Ledger, LedgerError};
-use weir_wire::estimate;
+use weir_store::{Intent, Ledger, LedgerError, TakenItem};
+use weir_wire::usage::Usage;
 
-use crate::ask::{Ask, Endpoint};
 use crate::fit::{Fit, Fitted};
+use crate::hold;
 use crate::metrics::{HeldMoney, Metrics};
-use crate::money;
-use crate::plan::Plan;
+use crate::money::Line;
 use crate::plan::Planned;
-
-/// Output tokens held where neither the ask nor the price table bounds them.
-const OUTPUT_TOKENS_UNKNOWN: u64 = 16_384;
-
-/// What is held for a call until it is settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hold {
-    /// Input tokens, an upper estimate.
-    pub input_tokens: u64,
-    /// Output tokens, the most the call may produce.
-    pub output_tokens: u64,
-    /// The cost of the input, nano-dollars.
-    pub input_nanousd: i64,
-    /// The cost of everything, nano-dollars.
-    pub nanousd: i64,
-}
 
 /// A planned call whose intent is committed: made by `reserve` alone. Only this can be sent to a provider.
 pub struct Held {
     pub(crate) planned: Planned,
     pub(crate) fit: Fit,
+    /// About how many tokens the ask has, for what nobody tells.
+    pub(crate) prompt_tokens: u64,
+    /// What it is taken to have used if it ends without that anybody tells; none where the length of a text says more.
+    pub(crate) untold: Option<Usage>,
     /// Released when the call is settled, however it ends.
     _hold: HeldMoney,
 }
@@ -53,7 +40,7 @@ pub async fn reserve(
 ) -> Result<Box<Held>, ReserveError> {
     let Fitted { planned, fit } = fitted;
     let ask = &planned.allowed.ask;
-    let hold = hold(ask, &planned.plan);
+    let hold = hold::hold(ask, &planned.plan);
     let first = &planned.plan.targets[0];
     let known = &ask.admitted.caller.known;
     let intent = Intent {
@@ -66,10 +53,9 @@ pub async fn reserve(
         provider: Arc::clone(&first.upstream.name),
         model: Arc::clone(&first.model),
         streamed: ask.head.stream,
-        hold_input_tokens: hold.input_tokens,
-        hold_output_tokens: hold.output_tokens,
-        hold_input_nanousd: hold.input_nanousd,
         hold_nanousd: hold.nanousd,
+        taken: hold.taken.iter().map(taken).collect(),
+        unpriced: hold.unpriced,
         price_version: Arc::clone(&planned.routes.price_version),
     };
     let held = metrics.hold(hold.nanousd);
@@ -78,42 +64,16 @@ pub async fn reserve(
     Ok(Box::new(Held {
         planned,
         fit,
+        prompt_tokens: hold.prompt_tokens,
+        untold: hold.untold,
         _hold: held,
     }))
 }
 
-/// Whether the length of what is answered is known only at its end.
-fn generates_text(endpoint: Endpoint) -> bool {
-    endpoint == Endpoint::Realtime || endpoint.conversation().is_some()
-}
-
-/// The hold of an ask: for the target of its plan where it would cost the most.
-fn hold(ask: &Ask, plan: &Plan) -> Hold {
-    if ask.inbound.endpoint.is_free() {
-        return Hold::default();
+fn taken(line: &Line) -> TakenItem {
+    TakenItem {
+        unit: line.unit.as_str(),
+        quantity: line.quantity,
+        cost_nanousd: line.cost_nanousd,
     }
-    let input_tokens = estimate::prompt_tokens_upper(ask.body.len());
-    let choices = u64::from(ask.head.choices.max(1));
-    let mut dearest = Hold {
-        input_tokens,
-        ..Hold::default()
-    };
-    for target in &plan.targets {
-        let bound = target.price.as_ref().and_then(|it| it.max_output_tokens);
-        let asked = ask.head.max_output_tokens;
-        let output_tokens = match (asked, bound) {
-            _ if !generates_text(ask.inbound.endpoint) => 0,
-            (Some(asked), Some(bound)) => asked.min(bound),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => OUTPUT_TOKENS_UNKNOWN,
-        }
-        .saturating_mul(choices);
-        dearest.output_tokens = dearest.output_tokens.max(output_tokens);
-        if let Some(price) = &target.price {
-            let (input, output) = money::hold_nanousd(price, input_tokens, output_tokens);
-            dearest.input_nanousd = dearest.input_nanousd.max(input);
-            dearest.nanousd = dearest.nanousd.max(input.saturating_add(output));
-        }
-    }
-    dearest
 }

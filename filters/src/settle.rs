@@ -10,11 +10,11 @@ use uuid::Uuid;
 use weir_config::Price;
 use weir_store::{CallRow, EndKind, Ledger, UsageItem};
 use weir_wire::estimate;
+use weir_wire::overheard::Overheard;
 use weir_wire::stream::Stream;
 use weir_wire::usage::{Unit, Usage};
 
 use crate::clock::Clock;
-use crate::meter;
 use crate::metrics::{Ended, Metrics};
 use crate::money::Bill;
 use crate::plan::Target;
@@ -38,8 +38,8 @@ pub(crate) struct Tally {
     price: Option<Price>,
     /// About how many tokens the ask has, for what nobody tells.
     asked_tokens: u64,
-    /// What is known to be used before an answer tells.
-    asked: Option<Usage>,
+    /// What is taken to be used if nobody tells; none where the length of a text says more.
+    untold: Option<Usage>,
     /// Whether what nobody tells is nothing.
     is_free: bool,
     /// What the attempt under way has come to, so that it is billed however it stops.
@@ -58,6 +58,8 @@ pub(crate) enum Progress {
     Answering,
     /// An answer is streaming.
     Streaming(Stream),
+    /// An answer that nobody interprets is passed on, and listened to where it may tell usage.
+    Passing(Option<Box<Overheard>>),
 }
 
 /// How a call ended.
@@ -108,9 +110,9 @@ impl Tally {
             row: Some(Box::new(row)),
             bill: Bill::default(),
             price: None,
-            asked_tokens: estimate::tokens_of_bytes(ask.body.len() as u64),
-            asked: meter::asked(ask),
-            is_free: ask.inbound.endpoint.is_free(),
+            asked_tokens: held.prompt_tokens,
+            untold: held.untold,
+            is_free: ask.is_free(),
             progress: Progress::Idle,
         }
     }
@@ -183,8 +185,8 @@ impl Tally {
         if self.is_free {
             return;
         }
-        if let Some(asked) = self.asked {
-            return self.guessed(&asked);
+        if let Some(untold) = self.untold {
+            return self.guessed(&untold);
         }
         // Of a form nothing can be guessed: its row must not look as if it had been free.
         self.bill.unpriced |= self.asked_tokens == 0 && output_tokens == 0;
@@ -199,6 +201,12 @@ impl Tally {
         match std::mem::take(&mut self.progress) {
             Progress::Idle => {}
             Progress::Sent | Progress::Answering => self.used_about(0),
+            // What was passed on without that it could tell is of no account.
+            Progress::Passing(None) => {}
+            Progress::Passing(Some(heard)) => match heard.usage() {
+                Some(usage) => self.used(&usage),
+                None => self.used_about(estimate::tokens_of_bytes(heard.bytes())),
+            },
             Progress::Streaming(stream) => {
                 let progress = stream.progress();
                 match &progress.usage {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use tokio::sync::OwnedSemaphorePermit;
+use weir_wire::audio::Sound;
 use weir_wire::multipart::Form;
 
 use crate::gateway::{Body, BodyMemory};
@@ -20,6 +21,9 @@ use crate::spool::{Spool, Spools};
 pub(crate) const KEPT_BYTES: usize = 1024 * 1024;
 /// The memory a body holds before it is known to be larger.
 const FIRST_SHARE_BYTES: usize = 64 * 1024;
+
+/// What is kept in memory of a form on disk: enough for the head of a file.
+const BEGINNING_BYTES: usize = 64 * 1024;
 
 /// A form on its way.
 pub(crate) struct Upload {
@@ -36,7 +40,11 @@ enum Stored {
     /// Whole, in memory.
     Memory(Bytes, Option<OwnedSemaphorePermit>),
     /// Whole, on disk.
-    Disk(Spool),
+    Disk {
+        spool: Spool,
+        /// Its beginning, which tells what a file is.
+        begun: Bytes,
+    },
     /// Its beginning; the rest is still to be read from the client.
     Passing {
         begun: Bytes,
@@ -80,6 +88,8 @@ struct Kept<'a> {
     memory: Option<OwnedSemaphorePermit>,
     room: usize,
     disk: Option<Spool>,
+    /// The beginning of what is on disk.
+    begun: Bytes,
     len: u64,
 }
 
@@ -90,6 +100,7 @@ impl<'a> Kept<'a> {
             memory: Some(places.memory.take(FIRST_SHARE_BYTES)?),
             room: FIRST_SHARE_BYTES,
             disk: None,
+            begun: Bytes::new(),
             len: 0,
             places,
         })
@@ -124,6 +135,8 @@ impl<'a> Kept<'a> {
 
     /// Moves what is in memory to disk.
     async fn spool(&mut self) -> Result<(), Refusal> {
+        let begun = self.bytes.get(..BEGINNING_BYTES).unwrap_or(&self.bytes);
+        self.begun = Bytes::copy_from_slice(begun);
         let mut spool = self.places.spools.open().await?;
         spool.push(std::mem::take(&mut self.bytes).freeze()).await?;
         self.disk = Some(spool);
@@ -133,7 +146,10 @@ impl<'a> Kept<'a> {
 
     fn finish(self) -> Stored {
         match self.disk {
-            Some(spool) => Stored::Disk(spool),
+            Some(spool) => Stored::Disk {
+                spool,
+                begun: self.begun,
+            },
             None => Stored::Memory(self.bytes.freeze(), self.memory),
         }
     }
@@ -181,7 +197,7 @@ pub(crate) async fn read(
 /// A body of which nothing is interpreted: small and whole, or large, on disk or passing by.
 pub(crate) enum Unread {
     Small(Body),
-    Large(Upload),
+    Large(Box<Upload>),
 }
 
 /// Reads a body of which nobody told the length: a provider is told it before the first byte.
@@ -200,12 +216,12 @@ pub(crate) async fn measure(
     let len = kept.len;
     Ok(match kept.finish() {
         Stored::Memory(bytes, memory) => Unread::Small(Body { bytes, memory }),
-        stored => Unread::Large(Upload {
+        stored => Unread::Large(Box::new(Upload {
             form: None,
             content_type,
             len,
             stored,
-        }),
+        })),
     })
 }
 
@@ -242,7 +258,7 @@ impl Upload {
         };
         let (piece, rest) = match &self.stored {
             Stored::Memory(bytes, _) => (from(bytes), Piece::End),
-            Stored::Disk(spool) => (spool.read(at).await?, Piece::End),
+            Stored::Disk { spool, .. } => (spool.read(at).await?, Piece::End),
             Stored::Passing { begun, .. } => (from(begun), Piece::FromClient),
         };
         Ok(if piece.is_empty() {
@@ -279,6 +295,25 @@ impl Upload {
             Stored::Memory(bytes, _) => Some(bytes),
             _ => None,
         }
+    }
+
+    /// The sound that it brings: its first file, as far as that is at hand.
+    pub(crate) fn sound(&self) -> Option<Sound<'_>> {
+        let parts = self.form.as_ref()?.parts();
+        let file = parts.iter().find(|part| part.is_file())?;
+        let begun = match &self.stored {
+            Stored::Memory(bytes, _) => bytes,
+            Stored::Disk { begun, .. } | Stored::Passing { begun, .. } => begun,
+        };
+        // Of a form that passes by only the end is unknown, and there is little behind a file.
+        let start = file.start();
+        let end = file.place().map_or(self.len, |place| place.end);
+        let from = usize::try_from(start).unwrap_or(usize::MAX);
+        let to = usize::try_from(end).unwrap_or(usize::MAX);
+        Some(Sound {
+            start: begun.get(from..to.min(begun.len())).unwrap_or_default(),
+            len: end.saturating_sub(start),
+        })
     }
 
     /// Marks the form as passed on: what the client still sends of it can be read once only.

@@ -31,6 +31,7 @@ impl Way {
         let plain_if = |is_served: bool| is_served.then_some(Self::Plain);
         match endpoint {
             Endpoint::Pass => Some(Self::Plain),
+            Endpoint::Compact => plain_if(offers(Format::Responses)),
             Endpoint::CountTokens => plain_if(offers(Format::Anthropic)),
             Endpoint::GeminiCountTokens => plain_if(offers(Format::Gemini)),
             Endpoint::Embeddings | Endpoint::GeminiEmbed | Endpoint::GeminiBatchEmbed => endpoints
@@ -117,6 +118,7 @@ impl Way {
                 (Format::Cohere, _) => "cohere_chat",
             },
             Self::Plain => match endpoint {
+                Endpoint::Compact => "compact",
                 Endpoint::CountTokens => "count_tokens",
                 Endpoint::GeminiCountTokens => "count_gemini",
                 Endpoint::GeminiEmbed | Endpoint::GeminiBatchEmbed => "embed_gemini",

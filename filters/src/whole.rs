@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use weir_wire::chat_reply;
-use weir_wire::estimate;
+use weir_wire::estimate::{self, PromptTokens};
 use weir_wire::format::Format;
 use weir_wire::translate::{self, Context, ReplyError};
 
@@ -125,7 +125,10 @@ impl<S: Sink> Run<'_, S> {
             Some(usage) if told.is_estimated => self.tally.guessed(&usage),
             Some(usage) => self.tally.used(&usage),
             None if told.is_free => {}
-            None => self.tally.used_about(0),
+            None => {
+                let output = estimate::tokens_of_bytes(told.untold_bytes);
+                self.tally.used_about(output);
+            }
         }
         if let Some(id) = &told.id {
             self.tally.set_upstream_id(id);
@@ -173,8 +176,7 @@ impl<S: Sink> Run<'_, S> {
             Err(ReplyError::Reported(error)) => return Err(self.reported(attempt, &error)),
             // A client of the same format may understand what we do not; the tokens are estimated.
             Err(ReplyError::Unreadable(_)) if client == provider && is_object(&body) => {
-                let output = estimate::tokens_of_bytes(body.len() as u64);
-                self.tally.used_about(output);
+                self.tally.used_about(PromptTokens::of_json(&body).likely);
                 return Ok(Answered::Whole(body));
             }
             Err(ReplyError::Unreadable(_)) => {
@@ -183,9 +185,7 @@ impl<S: Sink> Run<'_, S> {
         };
         match &reply.usage {
             Some(usage) => self.tally.used(usage),
-            None => self
-                .tally
-                .used_about(estimate::tokens_of_bytes(body.len() as u64)),
+            None => self.tally.used_about(PromptTokens::of_json(&body).likely),
         }
         if let Some(id) = &reply.id {
             self.tally.set_upstream_id(id);

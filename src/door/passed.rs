@@ -8,7 +8,7 @@ use super::route::{Call, Route};
 
 /// OpenAI's routes that are passed on, each with what is below it: what they keep and do is the provider's affair
 /// (https://platform.openai.com/docs/api-reference).
-const PASSED: [&str; 22] = [
+const PASSED: [&str; 21] = [
     "/v1/files",
     "/v1/uploads",
     "/v1/batches",
@@ -29,7 +29,6 @@ const PASSED: [&str; 22] = [
     "/v1/realtime/sessions",
     "/v1/realtime/transcription_sessions",
     // Of responses, what keeps nothing; of chat completions, those that the provider has stored.
-    "/v1/responses/compact",
     "/v1/responses/input_tokens",
     "/v1/chat/completions",
 ];

@@ -62,6 +62,7 @@ pub(super) fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/audio/translations" => call(Endpoint::Translations),
         "/v1/audio/speech" => call(Endpoint::Speech),
         "/v1/responses" => call(Endpoint::Responses),
+        "/v1/responses/compact" => call(Endpoint::Compact),
         "/v1/messages" => call(Endpoint::Messages),
         "/v1/messages/count_tokens" => call(Endpoint::CountTokens),
         "/v1/realtime" if method == Method::GET => Route::Realtime(None),
@@ -137,11 +138,12 @@ fn native(method: &Method, path: &str) -> Route {
 }
 
 /// The ends of native paths whose formats are known, the longest first.
-const KNOWN: [(&str, Endpoint); 14] = [
+const KNOWN: [(&str, Endpoint); 15] = [
     ("/chat/completions", Endpoint::Chat),
     ("/completions", Endpoint::Completions),
     ("/embeddings", Endpoint::Embeddings),
     ("/responses", Endpoint::Responses),
+    ("/responses/compact", Endpoint::Compact),
     ("/messages/count_tokens", Endpoint::CountTokens),
     ("/messages", Endpoint::Messages),
     ("/rerank", Endpoint::Rerank),

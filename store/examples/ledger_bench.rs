@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::{Builder, Uuid};
-use weir_store::{CallRow, EndKind, Intent, OpenOptions, Store, UsageItem};
+use weir_store::{CallRow, EndKind, Intent, OpenOptions, Store, TakenItem, UsageItem};
 
 const TASKS: u64 = 32;
 const ROUNDS: usize = 6;
@@ -159,10 +159,13 @@ impl Template {
             provider: Arc::clone(&self.provider),
             model: Arc::clone(&self.served_model),
             streamed: true,
-            hold_input_tokens: 1_000,
-            hold_output_tokens: 4_096,
             hold_nanousd: 3_000_000,
-            hold_input_nanousd: 150_000,
+            taken: vec![TakenItem {
+                unit: "input",
+                quantity: 1_000,
+                cost_nanousd: 150_000,
+            }],
+            unpriced: false,
             price_version: Arc::clone(&self.price_version),
         }
     }

@@ -35,7 +35,7 @@ pub use entropy::EntropyError;
 pub use error::StoreError;
 pub use ledger::{
     Begin, CallRecord, CallRow, EndKind, Intent, LEASE_US, Ledger, LedgerError, RecordedItem,
-    UsageItem,
+    TakenItem, UsageItem,
 };
 pub use migrate::MigrationReport;
 pub use names::InvalidName;

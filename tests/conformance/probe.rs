@@ -262,6 +262,11 @@ fn numbers(operation: &Operation) -> Option<Script> {
                 "usage": {"prompt_tokens": 1, "total_tokens": 1}});
             Script::json(&json!({"model": "up/ok", "input": "Hello"}), answer)
         }
+        "/v1/responses/compact" => {
+            let answer = json!({"id": "resp_1", "object": "response.compaction", "output": [],
+                "usage": {"input_tokens": 9, "output_tokens": 2, "total_tokens": 11}});
+            Script::json(&json!({"model": "up/ok", "input": "Hello"}), answer)
+        }
         "/v1/moderations" => {
             let answer = json!({"id": "modr-1", "model": "ok", "results": []});
             Script::json(&json!({"model": "up/ok", "input": "Hello"}), answer)

@@ -47,6 +47,9 @@ fn of_supported(path: &str) -> &'static str {
     match path {
         "/v1/chat/completions" => "tests/fidelity.rs::only_the_model_of_a_request_changes",
         "/v1/responses" | "/v1/messages" => MATRIX,
+        "/v1/responses/compact" => {
+            "tests/passed_usage.rs::a_conversation_is_made_shorter_and_metered"
+        }
         "/v1/realtime" => "tests/realtime.rs::a_session_is_relayed_and_metered_by_its_events",
         _ if path.contains(":generateContent") || path.contains(":streamGenerateContent") => MATRIX,
         "/v1/completions" => "tests/metering.rs::embeddings_and_completions_are_metered_like_chats",

@@ -1,13 +1,16 @@
 //! Usage of speech, transcriptions and translations: what nobody tells is read off the request, or off the sound itself.
 //!
-//! Source: OpenAI's API reference, audio; RIFF/WAVE (Microsoft's Multimedia Programming Interface); FLAC (RFC 9639).
+//! Source: OpenAI's API reference, audio; of the formats of sound see `sound.rs`.
 
-mod duration;
+mod mp3;
+mod mp4;
+mod ogg;
+mod sound;
 
 use crate::json;
 use crate::usage::{Unit, Usage, from_modalities, whole_seconds};
 
-pub use duration::seconds_of;
+pub use sound::{Length, Sound};
 
 /// What a transcription used, and how well that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +38,14 @@ pub fn speech_usage(body: &[u8]) -> Option<Usage> {
     Some(usage)
 }
 
+/// More tokens than the sound of a spoken character takes: slow speech has four of them a second, and a second 20 tokens.
+pub const SPEECH_TOKENS_PER_CHARACTER: u64 = 5;
+/// Tokens that a second of sound has in a prompt: OpenAI's models hear ten, Gemini's 32.
+pub const HEARD_TOKENS_PER_SECOND: u64 = 32;
+
 /// What a whole transcription or translation used: as its `usage` tells, else its `duration`, else the sound that was
 /// uploaded, else, estimated, the time of its last subtitle. None if nothing tells.
-pub fn transcription_usage(reply: &[u8], upload: Option<&[u8]>) -> Option<AudioUsage> {
+pub fn transcription_usage(reply: &[u8], upload: Option<Sound<'_>>) -> Option<AudioUsage> {
     let of_seconds = |seconds, is_estimated| {
         let mut usage = Usage::default();
         usage.set(Unit::Seconds, seconds);
@@ -63,10 +71,15 @@ pub fn transcription_usage(reply: &[u8], upload: Option<&[u8]>) -> Option<AudioU
             is_estimated: false,
         });
     }
-    if let Some(seconds) = duration.or_else(|| seconds_of(upload?)) {
+    if let Some(seconds) = duration {
         return Some(of_seconds(seconds, false));
     }
-    last_subtitle(text).map(|seconds| of_seconds(seconds, true))
+    let length = upload.and_then(|sound| sound.length());
+    match (length, last_subtitle(text)) {
+        // A last subtitle may be long before the end: it counts only where the sound itself says nothing.
+        (Some(length), _) => Some(of_seconds(length.seconds, length.is_estimated)),
+        (None, subtitle) => subtitle.map(|seconds| of_seconds(seconds, true)),
+    }
 }
 
 /// The time at which the last subtitle of an SRT or WebVTT text ends, in begun seconds.
@@ -88,7 +101,7 @@ mod tests {
     use super::*;
 
     fn used(reply: &str, upload: Option<&[u8]>) -> (Vec<(Unit, u64)>, bool) {
-        let used = transcription_usage(reply.as_bytes(), upload).unwrap();
+        let used = transcription_usage(reply.as_bytes(), upload.map(Sound::whole)).unwrap();
         (used.usage.iter().collect(), used.is_estimated)
     }
 
@@ -129,12 +142,15 @@ mod tests {
 
     #[test]
     fn the_upload_tells_what_the_reply_does_not() {
-        let wav = duration::tests::wav(16_000, 40_000);
+        let wav = sound::tests::wav(16_000, 40_000);
         assert_eq!(
             used("The beach was popular.\n", Some(&wav)),
             (vec![(Unit::Seconds, 3)], false)
         );
-        assert_eq!(transcription_usage(b"The beach", Some(b"ID3")), None);
+        assert_eq!(
+            transcription_usage(b"The beach", Some(Sound::whole(b"ID3"))),
+            None
+        );
         assert_eq!(transcription_usage(b"{\"text\":\"x\"}", None), None);
         assert_eq!(transcription_usage(b"\xFF", None), None);
     }
@@ -142,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(reply in prop_oneof![any::<String>(), "([0-9:,. ]|-->|nan|e9){0,40}"], upload in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = transcription_usage(reply.as_bytes(), Some(&upload));
+            let _ = transcription_usage(reply.as_bytes(), Some(Sound::whole(&upload)));
             let _ = speech_usage(reply.as_bytes());
         }
     }

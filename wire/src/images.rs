@@ -64,6 +64,69 @@ impl ImageAsk {
     }
 }
 
+/// The most images that OpenAI's API makes for one request.
+pub const MAX_IMAGES: u32 = 10;
+/// The most images that OpenAI's API takes to be edited.
+pub const MAX_INPUT_IMAGES: u64 = 16;
+/// More tokens than an image takes in a prompt: `gpt-image-1` counts 323 for its content, and up to 6,240 more where it is
+/// to be kept in detail.
+pub const INPUT_TOKENS_UPPER: u64 = 8_192;
+/// Pixels of the largest ordinary image, 1536 by 1024, and some more.
+const ORDINARY_PIXELS: u64 = 2 * 1024 * 1024;
+
+/// The tokens of an image that is made, by its quality: the likely number, and one that is never reached with an ordinary
+/// size. OpenAI's guide to image generation has 272 to 408 tokens for `low`, 1,056 to 1,584 for `medium`, 4,160 to 6,240 for
+/// `high` (7,024 with `gpt-image-2`), and 100 more for each of up to three partial images; Gemini's models make do with 1,120
+/// to 2,000.
+const LOW: (u64, u64) = (400, 1_024);
+const MEDIUM: (u64, u64) = (1_500, 4_096);
+const HIGH: (u64, u64) = (4_200, 8_192);
+
+impl ImageAsk {
+    /// More output tokens than one of its images takes, to hold money by.
+    pub fn tokens_upper(&self) -> u64 {
+        self.by_size(self.by_quality().1)
+    }
+
+    /// About as many output tokens as one of its images takes.
+    pub fn tokens_likely(&self) -> u64 {
+        self.by_size(self.by_quality().0)
+    }
+
+    fn by_quality(&self) -> (u64, u64) {
+        match self.quality.as_deref() {
+            Some("low") => LOW,
+            Some("medium" | "standard") => MEDIUM,
+            _ => HIGH,
+        }
+    }
+
+    /// Images of four times the pixels take less than twice the tokens.
+    fn by_size(&self, tokens: u64) -> u64 {
+        let size = self.size.as_deref().unwrap_or_default();
+        let is_large = match size.split_once('x') {
+            Some((width, height)) => {
+                let pixels = |side: &str| side.trim().parse::<u64>().unwrap_or(0);
+                pixels(width).saturating_mul(pixels(height)) > ORDINARY_PIXELS
+            }
+            None => matches!(size, "2K" | "4K"),
+        };
+        if is_large { 2 * tokens } else { tokens }
+    }
+}
+
+/// How many images a JSON body brings to be edited; none where it does not say so in a way that is known.
+pub fn inputs_of_json(body: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut count = None;
+    json::members(text, |member| match member.key.as_ref() {
+        "images" | "image" => count = Some((json::elements(member.value).len() as u64).max(1)),
+        _ => {}
+    })
+    .ok()?;
+    count
+}
+
 /// What an answer with images used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageUsage {

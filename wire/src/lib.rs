@@ -27,6 +27,7 @@
 //! - [`audio`]: what speech and transcriptions use
 //! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
+//! - [`overheard`]: the usage of an answer that nobody interprets, whatever its format
 //! - [`multipart`]: forms with files, observed as they arrive
 
 pub mod anthropic;
@@ -59,6 +60,7 @@ pub mod model_parameters;
 pub mod multipart;
 pub mod neutral;
 mod ollama;
+pub mod overheard;
 pub mod realtime;
 pub mod rerank;
 pub mod responses;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 pub use reply::{inspect, read_reply, write_reply};
 pub use request::{read_request, write_request};
 
+use crate::json;
 use crate::neutral::Fields;
 use crate::usage::Usage;
 
@@ -35,6 +36,42 @@ pub enum Api {
 
 /// Documents that are one search at most: what Cohere and Amazon charge for.
 const DOCUMENTS_PER_SEARCH: u64 = 100;
+
+/// Tokens after which some providers count a document as another one; 510 with the least reserved for the query.
+const TOKENS_PER_DOCUMENT: u64 = 500;
+
+/// What a request may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The searches that are likely charged.
+    pub searches: u64,
+    /// More searches than can be charged: each token is a byte at least, and long documents count as several.
+    pub searches_upper: u64,
+    /// More tokens than can be charged: some count the query once with every document.
+    pub tokens_upper: u64,
+}
+
+impl Bounds {
+    /// Reads them off a body, in whatever API's words it is.
+    pub fn of_json(body: &[u8]) -> Self {
+        let (mut documents, mut query_bytes) = (1, 0);
+        if let Ok(text) = std::str::from_utf8(body) {
+            // A body that is no object is refused by the provider.
+            let _no_object = json::members(text, |member| match member.key.as_ref() {
+                "documents" => documents = (json::elements(member.value).len() as u64).max(1),
+                "query" => query_bytes = member.value.len() as u64,
+                _ => {}
+            });
+        }
+        let bytes = body.len() as u64;
+        let pieces = documents.saturating_add(bytes / TOKENS_PER_DOCUMENT);
+        Self {
+            searches: documents.div_ceil(DOCUMENTS_PER_SEARCH),
+            searches_upper: pieces.div_ceil(DOCUMENTS_PER_SEARCH),
+            tokens_upper: bytes.saturating_add(query_bytes.saturating_mul(documents)),
+        }
+    }
+}
 
 /// A request for an order.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 pub use modalities::from_modalities;
 pub(crate) use modalities::whole_seconds;
-pub(crate) use openai::MAX_COUNT;
 pub use openai::from_openai;
+pub(crate) use openai::{MAX_COUNT, count};
 
 /// What is counted. No token is in two units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,16 +4,19 @@
 //! numbers are little-endian. One record:
 //!
 //! ```text
-//! u8   version, 1
+//! u8   version, 2
 //! [16] call id
 //! i64  started_at_us
 //! u8   streamed, 0 or 1
-//! u64  hold_input_tokens
-//! u64  hold_output_tokens
 //! i64  hold_nanousd
-//! i64  hold_input_nanousd
-//! then user_id, token_id, kind, asked_model, provider, model, price_version: each u16 length and UTF-8 text
+//! u8   unpriced, 0 or 1
+//! u8   count of what is taken to have been used, then as often: unit, u64 quantity, i64 cost_nanousd
+//! then user_id, token_id, kind, asked_model, provider, model, price_version
 //! ```
+//!
+//! A text is its u16 length and UTF-8. Records of version 1 are still read, as a process may be replaced by a newer one
+//! after it died: they have `u64 hold_input_tokens, u64 hold_output_tokens, i64 hold_nanousd, i64 hold_input_nanousd` in
+//! the place of what follows `streamed` up to the texts.
 
 use std::sync::Arc;
 
@@ -21,7 +24,11 @@ use uuid::Uuid;
 
 use super::record::cut;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before holds were of any unit.
+const VERSION_OF_TOKENS: u8 = 1;
+/// The most units of one intent that are stored.
+const TAKEN_MAX: usize = u8::MAX as usize;
 
 /// What is known of a call before it is sent, and held for it. Texts longer than 256 bytes are cut when they are stored.
 #[derive(Debug, Clone)]
@@ -44,16 +51,25 @@ pub struct Intent {
     pub model: Arc<str>,
     /// The answer is to be streamed.
     pub streamed: bool,
-    /// Input tokens held.
-    pub hold_input_tokens: u64,
-    /// Output tokens held.
-    pub hold_output_tokens: u64,
     /// Money held in all, in nano-dollars.
     pub hold_nanousd: i64,
-    /// The part of it for the input alone: what an interrupted call is taken to have cost.
-    pub hold_input_nanousd: i64,
+    /// What the call is taken to have used if nobody can tell any more.
+    pub taken: Vec<TakenItem>,
+    /// Something of that has no price.
+    pub unpriced: bool,
     /// The version of the price table used.
     pub price_version: Arc<str>,
+}
+
+/// What an interrupted call is taken to have used of one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenItem<U = &'static str> {
+    /// The unit, such as "input" or "images".
+    pub unit: U,
+    /// How much of it.
+    pub quantity: u64,
+    /// What that costs, in nano-dollars.
+    pub cost_nanousd: i64,
 }
 
 impl Intent {
@@ -62,10 +78,15 @@ impl Intent {
         out.extend_from_slice(self.call_id.as_bytes());
         out.extend_from_slice(&self.started_at_us.to_le_bytes());
         out.push(u8::from(self.streamed));
-        out.extend_from_slice(&self.hold_input_tokens.to_le_bytes());
-        out.extend_from_slice(&self.hold_output_tokens.to_le_bytes());
         out.extend_from_slice(&self.hold_nanousd.to_le_bytes());
-        out.extend_from_slice(&self.hold_input_nanousd.to_le_bytes());
+        out.push(u8::from(self.unpriced));
+        let taken = self.taken.get(..TAKEN_MAX).unwrap_or(&self.taken);
+        out.push(taken.len() as u8);
+        for item in taken {
+            encode_text(item.unit, out);
+            out.extend_from_slice(&item.quantity.to_le_bytes());
+            out.extend_from_slice(&item.cost_nanousd.to_le_bytes());
+        }
         for text in [
             &*self.user_id,
             &*self.token_id,
@@ -75,11 +96,15 @@ impl Intent {
             &*self.model,
             &*self.price_version,
         ] {
-            let text = cut(text);
-            out.extend_from_slice(&(text.len() as u16).to_le_bytes());
-            out.extend_from_slice(text.as_bytes());
+            encode_text(text, out);
         }
     }
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) {
+    let text = cut(text);
+    out.extend_from_slice(&(text.len() as u16).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// An intent as it is read back.
@@ -88,10 +113,7 @@ pub(crate) struct StoredIntent<'a> {
     pub(crate) call_id: Uuid,
     pub(crate) started_at_us: i64,
     pub(crate) streamed: bool,
-    pub(crate) hold_input_tokens: u64,
-    pub(crate) hold_output_tokens: u64,
-    pub(crate) hold_nanousd: i64,
-    pub(crate) hold_input_nanousd: i64,
+    pub(crate) hold: StoredHold<'a>,
     pub(crate) user_id: &'a str,
     pub(crate) token_id: &'a str,
     pub(crate) kind: &'a str,
@@ -99,6 +121,14 @@ pub(crate) struct StoredIntent<'a> {
     pub(crate) provider: &'a str,
     pub(crate) model: &'a str,
     pub(crate) price_version: &'a str,
+}
+
+/// What was held for an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredHold<'a> {
+    pub(crate) nanousd: i64,
+    pub(crate) unpriced: bool,
+    pub(crate) taken: Vec<TakenItem<&'a str>>,
 }
 
 /// The intents of one row; `None` if it is not the encoding above.
@@ -111,17 +141,16 @@ pub(crate) fn decode(mut batch: &[u8]) -> Option<Vec<StoredIntent<'_>>> {
 }
 
 fn decode_one<'a>(input: &mut &'a [u8]) -> Option<StoredIntent<'a>> {
-    if take::<1>(input)? != [VERSION] {
-        return None;
-    }
+    let [version] = take(input)?;
     Some(StoredIntent {
         call_id: Uuid::from_bytes(take(input)?),
         started_at_us: i64::from_le_bytes(take(input)?),
         streamed: take::<1>(input)? != [0],
-        hold_input_tokens: u64::from_le_bytes(take(input)?),
-        hold_output_tokens: u64::from_le_bytes(take(input)?),
-        hold_nanousd: i64::from_le_bytes(take(input)?),
-        hold_input_nanousd: i64::from_le_bytes(take(input)?),
+        hold: match version {
+            VERSION => take_hold(input)?,
+            VERSION_OF_TOKENS => take_hold_of_tokens(input)?,
+            _ => return None,
+        },
         user_id: take_text(input)?,
         token_id: take_text(input)?,
         kind: take_text(input)?,
@@ -129,6 +158,41 @@ fn decode_one<'a>(input: &mut &'a [u8]) -> Option<StoredIntent<'a>> {
         provider: take_text(input)?,
         model: take_text(input)?,
         price_version: take_text(input)?,
+    })
+}
+
+fn take_hold<'a>(input: &mut &'a [u8]) -> Option<StoredHold<'a>> {
+    let nanousd = i64::from_le_bytes(take(input)?);
+    let unpriced = take::<1>(input)? != [0];
+    let [count] = take(input)?;
+    let items = (0..count).map(|_| {
+        Some(TakenItem {
+            unit: take_text(input)?,
+            quantity: u64::from_le_bytes(take(input)?),
+            cost_nanousd: i64::from_le_bytes(take(input)?),
+        })
+    });
+    Some(StoredHold {
+        nanousd,
+        unpriced,
+        taken: items.collect::<Option<_>>()?,
+    })
+}
+
+fn take_hold_of_tokens<'a>(input: &mut &'a [u8]) -> Option<StoredHold<'a>> {
+    let quantity = u64::from_le_bytes(take(input)?);
+    let _output_tokens = take::<8>(input)?;
+    let nanousd = i64::from_le_bytes(take(input)?);
+    let cost_nanousd = i64::from_le_bytes(take(input)?);
+    let input_tokens = TakenItem {
+        unit: "input",
+        quantity,
+        cost_nanousd,
+    };
+    Some(StoredHold {
+        nanousd,
+        unpriced: false,
+        taken: vec![input_tokens],
     })
 }
 
@@ -163,12 +227,45 @@ mod tests {
             provider: text(3),
             model: text(4),
             streamed,
-            hold_input_tokens: numbers.2,
-            hold_output_tokens: numbers.3,
             hold_nanousd: numbers.4,
-            hold_input_nanousd: numbers.4 / 2,
+            taken: vec![
+                TakenItem {
+                    unit: "input",
+                    quantity: numbers.2,
+                    cost_nanousd: numbers.4 / 2,
+                },
+                TakenItem {
+                    unit: "images",
+                    quantity: numbers.3,
+                    cost_nanousd: numbers.4 / 3,
+                },
+            ],
+            unpriced: !streamed,
             price_version: text(5),
         }
+    }
+
+    #[test]
+    fn what_an_earlier_version_left_behind_is_read() {
+        let mut batch = vec![1];
+        batch.extend_from_slice(&[7; 16]);
+        batch.extend_from_slice(&5_i64.to_le_bytes());
+        batch.push(1);
+        for number in [30_u64, 40, 900, 200] {
+            batch.extend_from_slice(&number.to_le_bytes());
+        }
+        for text in ["u", "t", "chat", "m", "p", "s", "v"] {
+            encode_text(text, &mut batch);
+        }
+        let stored = decode(&batch).unwrap();
+        let input = TakenItem {
+            unit: "input",
+            quantity: 30,
+            cost_nanousd: 200,
+        };
+        assert_eq!((stored[0].kind, stored[0].streamed), ("chat", true));
+        assert_eq!(stored[0].hold.nanousd, 900);
+        assert_eq!(stored[0].hold.taken, [input]);
     }
 
     proptest! {
@@ -186,10 +283,11 @@ mod tests {
                     call_id: intent.call_id,
                     started_at_us: intent.started_at_us,
                     streamed: intent.streamed,
-                    hold_input_tokens: intent.hold_input_tokens,
-                    hold_output_tokens: intent.hold_output_tokens,
-                    hold_nanousd: intent.hold_nanousd,
-                    hold_input_nanousd: intent.hold_input_nanousd,
+                    hold: StoredHold {
+                        nanousd: intent.hold_nanousd,
+                        unpriced: intent.unpriced,
+                        taken: intent.taken.clone(),
+                    },
                     user_id: &intent.user_id,
                     token_id: &intent.token_id,
                     kind: intent.kind,

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use call::{CallRecord, CallRow, EndKind, RecordedItem, UsageItem};
 pub(crate) use call::{INPUT_UNITS, OUTPUT_UNITS};
-pub use intent::Intent;
+pub use intent::{Intent, TakenItem};
 pub(crate) use open_calls::OpenCalls;
 pub(crate) use record::{CallStatements, Recorded};
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Statement, ToSql};
 use uuid::Uuid;
 
-use super::intent::StoredIntent;
+use super::intent::{StoredIntent, TakenItem};
 use super::{CallRow, EndKind, INPUT_UNITS, OUTPUT_UNITS, UsageItem};
 use crate::sql::prepare;
 
@@ -76,7 +76,7 @@ impl<'c> CallStatements<'c> {
         Ok(Recorded::Written)
     }
 
-    /// Records a call that was begun and not finished, unless it has a row: the input is taken to have been used.
+    /// Records a call that was begun and not finished, unless it has a row: it is taken to have used what its intent says.
     pub(crate) fn interrupt(
         &mut self,
         node_id: &str,
@@ -88,29 +88,37 @@ impl<'c> CallStatements<'c> {
         if self.insert_call.raw_execute()? == 0 {
             return Ok(Recorded::Known);
         }
-        let (quantity, cost_nanousd) = (intent.hold_input_tokens, intent.hold_input_nanousd);
-        self.insert_items(
-            id,
-            &[UsageItem {
-                attempt: 1,
-                unit: "input",
-                quantity,
-                cost_nanousd,
-            }],
-        )?;
+        for item in &intent.hold.taken {
+            self.insert_item(id, 1, item)?;
+        }
         Ok(Recorded::Written)
     }
 
     fn insert_items(&mut self, id: &str, items: &[UsageItem]) -> rusqlite::Result<()> {
         for item in items {
-            let insert = &mut self.insert_item;
-            insert.raw_bind_parameter(1, id)?;
-            insert.raw_bind_parameter(2, item.attempt)?;
-            insert.raw_bind_parameter(3, cut(item.unit))?;
-            insert.raw_bind_parameter(4, quantity(item.quantity))?;
-            insert.raw_bind_parameter(5, cost(item.cost_nanousd))?;
-            insert.raw_execute()?;
+            let used = TakenItem {
+                unit: item.unit,
+                quantity: item.quantity,
+                cost_nanousd: item.cost_nanousd,
+            };
+            self.insert_item(id, item.attempt, &used)?;
         }
+        Ok(())
+    }
+
+    fn insert_item(
+        &mut self,
+        id: &str,
+        attempt: u32,
+        item: &TakenItem<&str>,
+    ) -> rusqlite::Result<()> {
+        let insert = &mut self.insert_item;
+        insert.raw_bind_parameter(1, id)?;
+        insert.raw_bind_parameter(2, attempt)?;
+        insert.raw_bind_parameter(3, cut(item.unit))?;
+        insert.raw_bind_parameter(4, quantity(item.quantity))?;
+        insert.raw_bind_parameter(5, cost(item.cost_nanousd))?;
+        insert.raw_execute()?;
         Ok(())
     }
 }
@@ -142,6 +150,7 @@ struct Columns<'a> {
 
 impl<'a> From<&'a CallRow> for Columns<'a> {
     fn from(call: &'a CallRow) -> Self {
+        let items = || call.items.iter().map(|item| (item.unit, item.quantity));
         Self {
             started_at_us: call.started_at_us,
             user_id: &call.user_id,
@@ -158,8 +167,8 @@ impl<'a> From<&'a CallRow> for Columns<'a> {
             streamed: call.streamed,
             estimated: call.estimated,
             unpriced: call.unpriced,
-            input_tokens: total(&call.items, &INPUT_UNITS),
-            output_tokens: total(&call.items, &OUTPUT_UNITS),
+            input_tokens: total(items(), &INPUT_UNITS),
+            output_tokens: total(items(), &OUTPUT_UNITS),
             cost_nanousd: call.cost_nanousd,
             price_version: &call.price_version,
             latency_us: call.latency_us,
@@ -170,6 +179,9 @@ impl<'a> From<&'a CallRow> for Columns<'a> {
 
 impl<'a> From<&'a StoredIntent<'a>> for Columns<'a> {
     fn from(intent: &'a StoredIntent<'a>) -> Self {
+        let taken = &intent.hold.taken;
+        let total =
+            |units: &[&str]| total(taken.iter().map(|item| (item.unit, item.quantity)), units);
         Self {
             started_at_us: intent.started_at_us,
             user_id: intent.user_id,
@@ -185,10 +197,12 @@ impl<'a> From<&'a StoredIntent<'a>> for Columns<'a> {
             end: EndKind::Interrupted,
             streamed: intent.streamed,
             estimated: true,
-            unpriced: false,
-            input_tokens: intent.hold_input_tokens,
-            output_tokens: 0,
-            cost_nanousd: intent.hold_input_nanousd,
+            unpriced: intent.hold.unpriced,
+            input_tokens: total(&INPUT_UNITS),
+            output_tokens: total(&OUTPUT_UNITS),
+            cost_nanousd: taken
+                .iter()
+                .fold(0, |sum, item| item.cost_nanousd.saturating_add(sum)),
             price_version: intent.price_version,
             latency_us: 0,
             ttft_us: None,
@@ -233,9 +247,9 @@ fn bind_call(
     bind(&call.ttft_us)
 }
 
-fn total(items: &[UsageItem], units: &[&str]) -> u64 {
-    let counted = items.iter().filter(|item| units.contains(&item.unit));
-    counted.fold(0, |sum, item| sum.saturating_add(item.quantity))
+fn total<'a>(items: impl Iterator<Item = (&'a str, u64)>, units: &[&str]) -> u64 {
+    let counted = items.filter(|(unit, _)| units.contains(unit));
+    counted.fold(0, |sum, (_, quantity)| sum.saturating_add(quantity))
 }
 
 fn quantity(count: u64) -> i64 {

@@ -23,10 +23,13 @@ fn intent(n: u8) -> Intent {
         provider: "provider".into(),
         model: "model".into(),
         streamed: false,
-        hold_input_tokens: 1,
-        hold_output_tokens: 1,
         hold_nanousd: 2,
-        hold_input_nanousd: 1,
+        taken: vec![TakenItem {
+            unit: "input",
+            quantity: 1,
+            cost_nanousd: 1,
+        }],
+        unpriced: false,
         price_version: "v1".into(),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use uuid::{Builder, Uuid};
-use weir_store::{CallRow, EndKind, Intent, OpenOptions, Store, UsageItem};
+use weir_store::{CallRow, EndKind, Intent, OpenOptions, Store, TakenItem, UsageItem};
 
 /// 2026-11-21 00:00 UTC, in unix microseconds.
 pub const NOW_US: i64 = 1_795_219_200_000_000;
@@ -65,10 +65,13 @@ pub fn intent(n: u32) -> Intent {
         provider: "openai".into(),
         model: "gpt-4o-mini".into(),
         streamed: true,
-        hold_input_tokens: 70,
-        hold_output_tokens: 500,
         hold_nanousd: 90_000,
-        hold_input_nanousd: 10_500,
+        taken: vec![TakenItem {
+            unit: "input",
+            quantity: 70,
+            cost_nanousd: 10_500,
+        }],
+        unpriced: false,
         price_version: "v1".into(),
     }
 }

@@ -3,8 +3,8 @@
 use crate::kit::{Home, NOW_US, call_id, intent, item, row};
 use proptest::prelude::*;
 use weir_store::{
-    CallRow, EndKind, GroupBy, LEASE_US, LedgerError, NewUser, RecordedItem, Store, UsageQuery,
-    UsageRow,
+    CallRow, EndKind, GroupBy, Intent, LEASE_US, LedgerError, NewUser, RecordedItem, Store,
+    TakenItem, UsageQuery, UsageRow,
 };
 
 const INPUT: [&str; 6] = [
@@ -158,6 +158,40 @@ async fn a_dead_process_leaves_interrupted_calls_and_a_late_settle_replaces_them
     );
     assert_eq!(call.items.len(), 1, "the estimate is gone");
     assert_eq!(store.usage(&everything()).unwrap()[0].calls, 2);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_held_in_any_unit_is_what_its_calls_are_taken_to_have_used() {
+    let home = Home::new();
+    let store = home.serve(1);
+    let taken = |unit, quantity, cost_nanousd| TakenItem {
+        unit,
+        quantity,
+        cost_nanousd,
+    };
+    let images = Intent {
+        kind: "image_generation",
+        taken: vec![taken("input", 9, 45), taken("image_output", 8_192, 327_680)],
+        ..intent(1)
+    };
+    let unpriced = Intent {
+        kind: "transcription",
+        taken: vec![taken("seconds", 60, 0)],
+        unpriced: true,
+        ..intent(2)
+    };
+    store.ledger().begin(images).await.unwrap();
+    store.ledger().begin(unpriced).await.unwrap();
+    store.close();
+
+    let store = home.serve(2);
+    assert_eq!(store.reconcile(NOW_US).unwrap(), 2);
+    let call = store.find_call(call_id(NOW_US, 1)).unwrap().unwrap();
+    assert_eq!((call.cost_nanousd, call.unpriced), (45 + 327_680, false));
+    let units: Vec<_> = call.items.iter().map(|item| item.unit.as_str()).collect();
+    assert_eq!(units.len(), 2, "{units:?}");
+    let call = store.find_call(call_id(NOW_US, 2)).unwrap().unwrap();
+    assert_eq!((call.cost_nanousd, call.unpriced), (0, true));
 }
 
 #[tokio::test]

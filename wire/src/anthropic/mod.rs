@@ -13,7 +13,7 @@ mod schema;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod usage;
+pub(crate) mod usage;
 
 pub use count::count_tokens_reply;
 pub use errors::{error_body, error_event};

@@ -12,7 +12,7 @@ const MAX_COUNT: u64 = 1 << 53;
 /// The numbers as reported so far. A stream tells some at its start and some, again or anew, at its end; all of them only
 /// ever grow, so the larger one is the later one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reported {
+pub(crate) struct Reported {
     input: u64,
     cache_write: u64,
     cache_write_5m: u64,

@@ -12,7 +12,7 @@ mod proof;
 mod request;
 mod response;
 mod stream;
-mod usage;
+pub(crate) mod usage;
 
 pub use path::model_path;
 pub(crate) use request::{CARRIES, write_request};

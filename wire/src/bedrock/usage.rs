@@ -48,20 +48,25 @@ impl TokenUsage {
     }
 }
 
+/// Reads a `usage` object. None if it is not an object, or counts nothing.
+pub(crate) fn read(usage_json: &str) -> Option<Usage> {
+    let usage = serde_json::from_str::<TokenUsage>(usage_json)
+        .ok()?
+        .to_usage();
+    (!usage.is_zero()).then_some(usage)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(json: &str) -> Usage {
-        serde_json::from_str::<TokenUsage>(json).unwrap().to_usage()
-    }
 
     #[test]
     fn cached_tokens_are_not_among_the_input() {
         let usage = read(
             r#"{"inputTokens":10,"outputTokens":5,"totalTokens":115,"cacheReadInputTokens":60,"cacheWriteInputTokens":40,
                 "cacheDetails":[{"ttl":"1h","inputTokens":30},{"ttl":"5m","inputTokens":10}]}"#,
-        );
+        )
+        .unwrap();
         let counts: Vec<_> = usage.iter().collect();
         assert_eq!(
             counts,
@@ -78,7 +83,8 @@ mod tests {
 
     #[test]
     fn writes_without_details_are_of_five_minutes() {
-        let usage = read(r#"{"inputTokens":1,"cacheWriteInputTokens":7,"cacheDetails":null}"#);
+        let usage =
+            read(r#"{"inputTokens":1,"cacheWriteInputTokens":7,"cacheDetails":null}"#).unwrap();
         assert_eq!(usage.get(Unit::CacheWrite5m), 7);
         assert_eq!(usage.get(Unit::CacheWrite1h), 0);
     }

@@ -22,7 +22,7 @@ mod signature;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod usage;
+pub(crate) mod usage;
 
 pub use array::JsonArray;
 pub use count::count_tokens_reply;

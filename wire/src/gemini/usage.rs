@@ -71,6 +71,12 @@ fn tokens_of(details: Option<&Vec<Modality<'_>>>, modality: &str) -> u64 {
     of_modality.fold(0, |sum, one| sum.saturating_add(one.token_count.0))
 }
 
+/// Reads `usageMetadata`. None if it is not an object, or counts nothing.
+pub(crate) fn read(metadata_json: &str) -> Option<Usage> {
+    let metadata: UsageMetadata<'_> = serde_json::from_str(metadata_json).ok()?;
+    metadata.usage()
+}
+
 /// Writes `usageMetadata`.
 pub(super) fn write(usage: &Usage) -> Value {
     let input = usage.input_total();
@@ -165,11 +171,6 @@ impl Visitor<'_> for ReadCount {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(text: &str) -> Option<Usage> {
-        let metadata: UsageMetadata<'_> = serde_json::from_str(text).unwrap();
-        metadata.usage()
-    }
 
     fn units(usage: &Usage) -> Vec<(Unit, u64)> {
         usage.iter().collect()

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::reply::{Image, ImageReply};
 use super::request::ImageRequest;
 use super::{NoImage, no_image, shape};
 use crate::errors::{is_error, parse_error};
+use crate::gemini::usage as metadata;
 use crate::loss::{Loss, Losses};
 use crate::neutral::Source;
 use crate::translate::ReplyError;
@@ -134,7 +136,7 @@ struct Reply<'a> {
     #[serde(borrow)]
     prompt_feedback: Option<Feedback<'a>>,
     #[serde(borrow)]
-    usage_metadata: Option<Metadata<'a>>,
+    usage_metadata: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -179,33 +181,10 @@ struct Feedback<'a> {
     block_reason: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct Metadata<'a> {
-    prompt_token_count: u64,
-    #[serde(borrow)]
-    prompt_tokens_details: Vec<Modality<'a>>,
-    candidates_token_count: u64,
-    #[serde(borrow)]
-    candidates_tokens_details: Vec<Modality<'a>>,
-    thoughts_token_count: u64,
-    cached_content_token_count: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Modality<'a> {
-    #[serde(borrow)]
-    modality: Cow<'a, str>,
-    #[serde(default)]
-    token_count: u64,
-}
-
 pub(super) fn read_reply(body: &[u8]) -> Result<ImageReply, ReplyError> {
     let reply: Reply<'_> =
         serde_json::from_slice(body).map_err(|error| ReplyError::Unreadable(error.to_string()))?;
-    let usage = reply.usage_metadata.as_ref().map(read_usage);
+    let usage = reply.usage_metadata.and_then(|it| read_usage(it.get()));
     let (mut images, mut words) = (Vec::new(), String::new());
     let mut reason = None;
     for candidate in reply.candidates {
@@ -269,31 +248,15 @@ fn explain(
 #[derive(Deserialize)]
 struct ErrorMember<'a> {
     #[serde(borrow)]
-    error: Option<&'a serde_json::value::RawValue>,
+    error: Option<&'a RawValue>,
 }
 
-/// Google's counts: the prompt includes what is cached, the candidates leave the thoughts out.
-fn read_usage(metadata: &Metadata<'_>) -> Usage {
-    let of = |details: &[Modality<'_>], name: &str| -> u64 {
-        let named = details.iter().filter(|detail| detail.modality == name);
-        named.fold(0, |sum, detail| sum.saturating_add(detail.token_count))
-    };
-    let images_in = of(&metadata.prompt_tokens_details, "IMAGE");
-    let text_out = of(&metadata.candidates_tokens_details, "TEXT");
-    let cached = metadata.cached_content_token_count;
-    let text_in = metadata
-        .prompt_token_count
-        .saturating_sub(images_in)
-        .saturating_sub(cached);
-    let mut usage = Usage::default();
-    usage.set(Unit::Input, text_in);
-    usage.set(Unit::CacheRead, cached);
-    usage.set(Unit::ImageInput, images_in);
-    usage.set(Unit::Output, text_out);
-    usage.set(Unit::Reasoning, metadata.thoughts_token_count);
-    usage.set(
-        Unit::ImageOutput,
-        metadata.candidates_token_count.saturating_sub(text_out),
-    );
-    usage
+/// The usage as of any answer of Gemini's. What it makes here is images, where it does not tell its modalities.
+fn read_usage(metadata_json: &str) -> Option<Usage> {
+    let mut usage = metadata::read(metadata_json)?;
+    if usage.get(Unit::ImageOutput) == 0 {
+        usage.set(Unit::ImageOutput, usage.get(Unit::Output));
+        usage.set(Unit::Output, 0);
+    }
+    Some(usage)
 }

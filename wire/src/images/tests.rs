@@ -40,6 +40,27 @@ fn tokens_are_used_where_they_are_told() {
 }
 
 #[test]
+fn tokens_are_bounded_by_quality_and_size() {
+    let ask = |quality: &str, size: &str| {
+        let body = json!({"quality": quality, "size": size}).to_string();
+        let ask = ImageAsk::of_json(body.as_bytes());
+        (ask.tokens_likely(), ask.tokens_upper())
+    };
+    assert_eq!(ask("low", "1024x1024"), (400, 1_024));
+    assert_eq!(ask("medium", "1536x1024"), (1_500, 4_096));
+    assert_eq!(ask("auto", "auto"), (4_200, 8_192));
+    assert_eq!(ask("high", "3584x2048"), (8_400, 16_384));
+    assert_eq!(ask("high", "99999999999999999999x4"), (4_200, 8_192));
+    let edits = |body: &str| inputs_of_json(body.as_bytes());
+    assert_eq!(
+        edits(r#"{"images":[{"file_id":"a"},{"file_id":"b"}]}"#),
+        Some(2)
+    );
+    assert_eq!(edits(r#"{"image":"data:image/png;base64,AA=="}"#), Some(1));
+    assert_eq!((edits(r#"{"prompt":"x"}"#), edits("")), (None, None));
+}
+
+#[test]
 fn images_are_counted_where_no_tokens_are_told() {
     let body = br#"{"created":1589478378,"data":[{"url":"https://a"},{"url":"https://b","revised_prompt":"x"}]}"#;
     let told = inspect(body, &asked());
@@ -325,6 +346,19 @@ fn gemini_reply() -> Value {
             "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}, {"modality": "TEXT", "tokenCount": 10}]},
         "modelVersion": "gemini-3-pro-image-preview", "responseId": "r1"
     })
+}
+
+#[test]
+fn odd_counts_do_not_lose_an_image_that_was_made() {
+    let mut reply = gemini_reply();
+    reply["usageMetadata"] = json!({"promptTokenCount": -1, "candidatesTokenCount": 1290.0,
+        "promptTokensDetails": null, "thoughtsTokenCount": null});
+    let target = ImageTarget::GenerateContent;
+    let read = target.read_reply(reply.to_string().as_bytes()).unwrap();
+    assert_eq!(units(&read.usage.unwrap()), [(Unit::ImageOutput, 1290)]);
+    reply["usageMetadata"] = json!("unknown");
+    let read = target.read_reply(reply.to_string().as_bytes()).unwrap();
+    assert_eq!((read.images.len(), read.usage), (1, None));
 }
 
 #[test]

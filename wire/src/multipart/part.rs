@@ -26,6 +26,11 @@ impl Part {
         self.filename.is_some()
     }
 
+    /// Where its data begins in the body.
+    pub fn start(&self) -> u64 {
+        self.data.start
+    }
+
     /// Where its data is in the body, once it came whole.
     pub fn place(&self) -> Option<Range<u64>> {
         self.is_whole.then(|| self.data.clone())

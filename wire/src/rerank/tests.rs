@@ -343,3 +343,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_request_may_use_is_bounded() {
+    let body = |count: usize, length: usize| {
+        let documents = vec!["x".repeat(length); count];
+        serde_json::json!({"query": "abc", "documents": documents}).to_string()
+    };
+    let few = Bounds::of_json(body(3, 10).as_bytes());
+    assert_eq!((few.searches, few.searches_upper), (1, 1));
+    let many = Bounds::of_json(body(101, 10).as_bytes());
+    assert_eq!(many.searches, 2);
+    // 40 documents of 5,000 bytes may be cut into more than 400 pieces.
+    let long = body(40, 5_000);
+    let bounds = Bounds::of_json(long.as_bytes());
+    assert_eq!((bounds.searches, bounds.searches_upper), (1, 5));
+    assert_eq!(bounds.tokens_upper, long.len() as u64 + 40 * 5);
+    assert_eq!(Bounds::of_json(b"nonsense").searches_upper, 1);
+}

@@ -36,7 +36,7 @@ struct Details {
 
 /// Reads a `usage` object. In this family the prompt's count *includes* what came from a cache and the answer's count
 /// includes reasoning (xAI and Gemini excepted, which the total gives away), so the parts are taken out of the whole.
-/// A part is never reduced; a whole smaller than its parts leaves zero for the rest.
+/// A whole smaller than its parts leaves zero for the rest.
 ///
 /// None if it is not an object, or counts no tokens at all.
 pub fn from_openai(usage_json: &[u8]) -> Option<Usage> {
@@ -54,16 +54,24 @@ fn set_input(reported: &Reported, usage: &mut Usage) {
         .prompt
         .or_else(|| reported.missed.map(|missed| cached + missed))
         .unwrap_or(0);
-    let rest = prompt
-        .saturating_sub(cached)
+    let text = prompt
         .saturating_sub(reported.input.cache_write)
         .saturating_sub(reported.input.audio)
         .saturating_sub(reported.input.image);
-    usage.set(Unit::Input, rest);
     usage.set(Unit::CacheRead, cached);
     usage.set(Unit::CacheWrite5m, reported.input.cache_write);
-    usage.set(Unit::AudioInput, reported.input.audio);
-    usage.set(Unit::ImageInput, reported.input.image);
+    // What is cached is in its modality's count too. Nobody tells which it was: text first, as a prompt's beginning is what
+    // caches keep.
+    let mut untold = cached;
+    for (unit, count) in [
+        (Unit::Input, text),
+        (Unit::ImageInput, reported.input.image),
+        (Unit::AudioInput, reported.input.audio),
+    ] {
+        let cached = untold.min(count);
+        untold -= cached;
+        usage.set(unit, count - cached);
+    }
 }
 
 fn set_output(reported: &Reported, usage: &mut Usage) {
@@ -73,8 +81,10 @@ fn set_output(reported: &Reported, usage: &mut Usage) {
     let inside = if outside.is_some() { 0 } else { reasoning };
     let rest = completion
         .saturating_sub(inside)
-        .saturating_sub(reported.output.audio);
+        .saturating_sub(reported.output.audio)
+        .saturating_sub(reported.output.image);
     usage.set(Unit::Output, rest);
+    usage.set(Unit::ImageOutput, reported.output.image);
     usage.set(Unit::Reasoning, reasoning);
     usage.set(Unit::AudioOutput, reported.output.audio);
 }
@@ -142,7 +152,7 @@ fn read_details(text: &str, details: &mut Details) {
 }
 
 /// A count: some write `12.0`, and a negative one, seen where a provider subtracts more than it has, is zero.
-pub(super) fn count(value: &str) -> Option<u64> {
+pub(crate) fn count(value: &str) -> Option<u64> {
     let exact = value.parse::<u64>().ok();
     let count = exact.or_else(|| {
         let number = value.parse::<f64>().ok()?;

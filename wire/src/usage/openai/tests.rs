@@ -138,6 +138,36 @@ fn parts_larger_than_their_whole_leave_nothing_negative() {
 }
 
 #[test]
+fn what_is_cached_is_not_counted_as_an_image_besides() {
+    // xAI tells the modalities of the whole prompt, cached or not.
+    let usage = json!({
+        "prompt_tokens": 1200, "completion_tokens": 9,
+        "prompt_tokens_details": {"text_tokens": 200, "image_tokens": 1000, "audio_tokens": 0, "cached_tokens": 1100},
+    });
+    assert_eq!(
+        units(&usage),
+        [(CacheRead, 1100), (ImageInput, 100), (Output, 9)]
+    );
+}
+
+#[test]
+fn images_that_a_chat_has_made_are_no_text() {
+    let usage = json!({
+        "prompt_tokens": 10, "completion_tokens": 1310, "total_tokens": 1320,
+        "completion_tokens_details": {"reasoning_tokens": 10, "image_tokens": 1290},
+    });
+    assert_eq!(
+        units(&usage),
+        [
+            (Input, 10),
+            (Output, 10),
+            (Reasoning, 10),
+            (Unit::ImageOutput, 1290)
+        ]
+    );
+}
+
+#[test]
 fn what_counts_no_tokens_is_none() {
     for usage in [
         "null",
