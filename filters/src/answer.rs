@@ -52,7 +52,8 @@ impl Answer {
             .is_some_and(|it| it.as_bytes().windows(4).any(|it| it == b"json"))
             && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok();
         let mut headers = self.served;
-        relay_headers(&self.headers, true, &mut headers);
+        // What quotes the key was taken out of them when this answer was made.
+        relay_headers(&self.headers, true, |_| false, &mut headers);
         let head = ReplyHead {
             status: self.status,
             content_type: JSON,
@@ -144,8 +145,13 @@ pub fn push_rate(rate: Remaining, headers: &mut Headers) {
 }
 
 /// The provider's headers that may reach a client. Its rate limits are the caller's business where it refused, or where
-/// we tell none of our own.
-pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut Headers) {
+/// we tell none of our own. A secret one stays here whatever its name is.
+pub(crate) fn relay_headers(
+    from: &HeaderMap,
+    with_rate_limits: bool,
+    is_secret: impl Fn(&HeaderValue) -> bool,
+    to: &mut Headers,
+) {
     let is_allowed = |name: &str| {
         matches!(name, "retry-after" | "retry-after-ms" | "x-should-retry")
             || name.starts_with("openai-")
@@ -153,12 +159,28 @@ pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut H
                 && (name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")))
     };
     for (name, value) in from {
-        if is_allowed(name.as_str()) {
-            to.push((name.clone(), value.clone()));
+        let told = if is_allowed(name.as_str()) {
+            name
         } else if is_request_id(name.as_str()) {
-            to.push((UPSTREAM_REQUEST_ID.clone(), value.clone()));
+            &UPSTREAM_REQUEST_ID
+        } else {
+            continue;
+        };
+        if !is_secret(value) {
+            to.push((told.clone(), value.clone()));
         }
     }
+}
+
+/// The headers of a provider that quote no key.
+pub(crate) fn without_key(from: &HeaderMap, key: &UpstreamKey) -> HeaderMap {
+    let clean = from.iter();
+    let clean = clean.filter(|(_, value)| !key.is_quoted_in(value.as_bytes()));
+    let mut kept = HeaderMap::with_capacity(from.len());
+    for (name, value) in clean {
+        kept.append(name.clone(), value.clone());
+    }
+    kept
 }
 
 /// Whether a header tells the provider's own id of a request: OpenAI's, Anthropic's, Amazon's.
@@ -314,22 +336,24 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let names = |with_rate_limits| -> Vec<String> {
+        let names = |with_rate_limits, secret: &str| -> Vec<String> {
             let mut kept = Headers::new();
-            relay_headers(&headers, with_rate_limits, &mut kept);
+            relay_headers(&headers, with_rate_limits, |it| it == secret, &mut kept);
             let mut names: Vec<_> = kept.iter().map(|(name, _)| name.to_string()).collect();
             names.sort();
             names
         };
         assert_eq!(
-            names(false),
+            names(false, "none"),
             [
                 "openai-processing-ms",
                 "retry-after-ms",
                 "x-upstream-request-id"
             ]
         );
-        assert_eq!(names(true).len(), 4);
+        assert_eq!(names(true, "none").len(), 4);
+        assert_eq!(names(true, "req_1").len(), 3);
+        assert_eq!(names(true, "9").len(), 3);
     }
 
     #[test]

@@ -113,8 +113,11 @@ impl<S: Sink> Run<'_, S> {
             return Err(self.broken(target, "its answer has no head"));
         };
         let status = head.status.as_u16();
+        let is_secret = |value: &HeaderValue| attempt.key.is_quoted_in(value.as_bytes());
         let mut names = head.headers.iter();
-        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str())) {
+        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str()))
+            && !is_secret(id)
+        {
             self.tally.set_upstream_id(id.to_str().unwrap_or_default());
         }
         if status >= 300 {
@@ -127,7 +130,7 @@ impl<S: Sink> Run<'_, S> {
         let lease = self.held.planned.allowed.ask.admitted.lease();
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
-        answer::relay_headers(&head.headers, !is_limited, &mut headers);
+        answer::relay_headers(&head.headers, !is_limited, is_secret, &mut headers);
         // What a passed request has made may be named here alone, as a Realtime call is.
         let made = head.headers.get(http::header::LOCATION);
         if let Some(made) = made.filter(|_| self.held.planned.allowed.ask.inbound.pass.is_some()) {
@@ -189,7 +192,8 @@ impl<S: Sink> Run<'_, S> {
         body: Bytes,
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
-        let body = without_key(attempt.key, body);
+        let body = attempt.key.redact_bytes(body);
+        let headers = answer::without_key(&headers, attempt.key);
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
         let mut served = Vec::new();
@@ -277,17 +281,8 @@ impl<S: Sink> Run<'_, S> {
         fail(Fault::Reported {
             provider: Arc::clone(&attempt.target.upstream.name),
             message: attempt.key.redact(&error.message),
-            code: error.code.clone(),
+            code: error.code.as_deref().map(|code| attempt.key.redact(code)),
         })
-    }
-}
-
-/// A refusal's body without the key, should it quote what it was sent.
-fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
-    let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
-    match clean {
-        Some(clean) if clean.as_bytes() != body => Bytes::from(clean),
-        _ => body,
     }
 }
 

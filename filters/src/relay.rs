@@ -101,7 +101,7 @@ impl<S: Sink> Run<'_, S> {
             let is_done = ending.is_some() || self.is_done();
             if is_done && held.is_some() && !self.has_output() {
                 let stop = self.broken(attempt.target, "its stream was empty");
-                return self.stream_stopped(held, out, stop).await;
+                return self.stream_stopped(attempt, held, out, stop).await;
             }
             self.relay(&mut held, &mut out, is_done).await?;
             if is_done {
@@ -236,7 +236,7 @@ impl<S: Sink> Run<'_, S> {
             Some(error) => self.reported(attempt, &error),
             None => self.broken(target, "its stream ended early"),
         };
-        self.stream_stopped(held, out, stop).await
+        self.stream_stopped(attempt, held, out, stop).await
     }
 
     /// The connection broke or fell silent inside the stream.
@@ -259,12 +259,13 @@ impl<S: Sink> Run<'_, S> {
             return Ok(done_unless(ended.is_err(), 200));
         }
         let stop = self.link_failure(target, error);
-        self.stream_stopped(held, out, stop).await
+        self.stream_stopped(attempt, held, out, stop).await
     }
 
     /// Before the commit a broken stream is a failure like another; after it the client is told inside its stream.
     async fn stream_stopped(
         &mut self,
+        attempt: &Attempt<'_>,
         mut held: Option<Opening>,
         mut out: Vec<Bytes>,
         stop: Stop,
@@ -291,8 +292,11 @@ impl<S: Sink> Run<'_, S> {
         }
         let told = failure.fault.told();
         match raw_error {
-            // The provider's own words, in the client's own format.
-            Some(event) => self.delivery.fail(event.to_vec()).await,
+            // The provider's own words, in the client's own format, but for a key that they may quote.
+            Some(event) => {
+                let event = attempt.key.redact_bytes(event);
+                self.delivery.fail(event.to_vec()).await;
+            }
             None => self.fail_stream(&told).await,
         }
         Ok(failed(told.status, Side::Provider))
