@@ -192,7 +192,8 @@ fn a_provider_that_quotes_its_key_is_not_repeated() {
     ];
     let mut said = Vec::new();
     for key in &quoted {
-        let body = format!(r#"{{"error":{{"message":"what is {key}?","type":"odd","code":"{key}"}}}}"#);
+        let body =
+            format!(r#"{{"error":{{"message":"what is {key}?","type":"odd","code":"{key}"}}}}"#);
         for status in [200, 400, 500] {
             let reply = Reply::new(status, body.clone()).header("content-type", "application/json");
             upstream.forget();
@@ -213,7 +214,11 @@ fn a_provider_that_quotes_its_key_is_not_repeated() {
         ask["max_tokens"] = 5.into();
         said.push(client.post("/v1/messages", &ask));
     }
-    for headed in ["openai-processing-ms", "x-ratelimit-limit-tokens", "request-id"] {
+    for headed in [
+        "openai-processing-ms",
+        "x-ratelimit-limit-tokens",
+        "request-id",
+    ] {
         upstream.forget();
         upstream.next(Chat::new().text(ANSWER).header(headed, ODD_KEY));
         said.push(client.chat(&chat_body("up/ok")));
@@ -225,7 +230,11 @@ fn a_provider_that_quotes_its_key_is_not_repeated() {
         }
         assert!(!text.contains("canary-3e90"), "{text}");
     }
-    assert!(said[3].text().contains("what is [key]?"), "{}", said[3].text());
+    assert!(
+        said[3].text().contains("what is [key]?"),
+        "{}",
+        said[3].text()
+    );
     gateway.terminate();
     assert_absent(&gateway.logs(), &[ODD_KEY], "the log");
     for file in files_below(&gateway.home().join("data")) {

@@ -190,9 +190,9 @@ fn told_read(why: &ReadError) -> Told {
         ReadError::Body(body) => {
             let told = Told::new(400, INVALID, "", Side::Caller, body);
             match body {
-                BodyError::DuplicateKey { key } | BodyError::WrongType { key, .. } => {
-                    told.param(key)
-                }
+                BodyError::DuplicateKey { key }
+                | BodyError::OtherCapitals { key }
+                | BodyError::WrongType { key, .. } => told.param(key),
                 _ => told,
             }
         }

@@ -62,6 +62,17 @@ fn unquote(token: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a key would be taken for `name` by servers that do not tell capitals, as Go's do not: it folds letters as
+/// Unicode does, two of which lie outside of ASCII.
+pub(crate) fn is_like(key: &str, name: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{17F}' => 's',
+        '\u{212A}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    key.chars().map(fold).eq(name.chars().map(fold))
+}
+
 /// The elements of an array; none if `value` is anything else.
 pub(crate) fn elements(value: &str) -> Vec<&str> {
     serde_json::from_str::<Vec<&RawValue>>(value)
@@ -153,6 +164,14 @@ mod tests {
         for text in ["", "[]", "null", "{", "{}{}", "{\"a\":}", "{a:1}"] {
             assert!(members(text, |_| {}).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn capitals_make_no_other_key() {
+        for key in ["stop_k", "Stop_K", "\u{17F}top_\u{212A}"] {
+            assert!(is_like(key, "stop_k"), "{key}");
+        }
+        assert!(!is_like("stop_kk", "stop_k") && !is_like("stopk", "stop_k"));
     }
 
     #[test]

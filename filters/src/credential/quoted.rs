@@ -39,7 +39,10 @@ fn quoted_length(secret: &[u8], text: &[u8]) -> Option<usize> {
 fn escaped_length(byte: u8, text: &[u8]) -> Option<usize> {
     let is_hex = |high: u8, low: u8| {
         let digit = |byte: u8| char::from(byte).to_digit(16);
-        digit(high).zip(digit(low)).map(|(high, low)| high * 16 + low) == Some(u32::from(byte))
+        digit(high)
+            .zip(digit(low))
+            .map(|(high, low)| high * 16 + low)
+            == Some(u32::from(byte))
     };
     match *text {
         [b'\\', b'u', b'0', b'0', high, low, ..] if is_hex(high, low) => Some(6),
