@@ -23,7 +23,7 @@ use crate::tunnel::{NotAnUpgrade, OpenError, Opened, Refused, Upgrade, Upgraded}
 
 /// The longest wait for the answer to a handshake: nothing is generated for it.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
-/// Parameters that choose what the plan chooses, or a call of somebody else's.
+/// What the name of a parameter has in it that chooses what the plan chooses, or a call of somebody else's.
 const OURS: [&str; 3] = ["model", "deployment", "call_id"];
 /// What the name of a parameter that carries a credential has in it.
 const SECRET: [&str; 4] = ["key", "token", "secret", "authorization"];
@@ -51,8 +51,9 @@ impl Handshake {
             if name == "model" {
                 model.get_or_insert(value);
             }
-            let stays = OURS.contains(&&*lower) || SECRET.iter().any(|it| lower.contains(it));
-            if !stays {
+            let mut staying = OURS.iter().chain(&SECRET);
+            // A semicolon parts parameters too, to some.
+            if !pair.contains(';') && !staying.any(|it| lower.contains(it)) {
                 rest.push((lower, pair.to_owned()));
             }
         }
@@ -213,7 +214,8 @@ mod tests {
     #[test]
     fn the_query_travels_without_keys_and_with_the_providers_model() {
         let asked = handshake(
-            "mod%65l=up%2Frt&intent=transcription&api-key=sk-1&Deployment=other&x=1+2&call_id=rtc_1&access_t%6Fken=t",
+            "mod%65l=up%2Frt&intent=transcription&api-key=sk-1&Deployment=other&x=1+2&call_id=rtc_1&access_t%6Fken=t\
+             &y=1;model=other&session[model]=other&model_id=other",
         );
         assert_eq!(asked.model.as_deref(), Some("up/rt"));
         assert_eq!(
