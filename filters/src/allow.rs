@@ -7,6 +7,7 @@ use weir_wire::body;
 
 use crate::ask::{Allowed, Ask};
 use crate::routes::Routes;
+use crate::weigh;
 
 /// The name that asks for the configured default.
 const AUTO: &str = "auto";
@@ -71,10 +72,11 @@ fn other_model(ask: &Ask, model: &str) -> Option<String> {
     }
     // There it is named as the provider knows it.
     let provider = model.split_once('/').map(|(provider, _)| provider);
-    body::other_model(&ask.body, |name| {
+    let is_allowed = |name: &str| {
         let is_whole = permits(patterns, name);
         is_whole || provider.is_some_and(|it| permits(patterns, &format!("{it}/{name}")))
-    })
+    };
+    weigh::aside(ask.body.len(), || body::other_model(&ask.body, is_allowed))
 }
 
 /// The name of a model at the one provider that the URL names.

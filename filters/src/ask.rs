@@ -293,7 +293,7 @@ pub struct Ask {
     /// The JSON body; empty for a form.
     pub(crate) body: Bytes,
     /// The body's share of the memory for bodies.
-    pub(crate) _memory: Option<OwnedSemaphorePermit>,
+    pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
 
 /// An ask this caller may make: made by `allow` alone.

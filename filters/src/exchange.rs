@@ -22,6 +22,7 @@ use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
 use crate::way::Way;
+use crate::weigh::TooHeavy;
 
 /// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
 const STREAM_TYPES: [&[u8]; 3] = [
@@ -179,8 +180,9 @@ impl<S: Sink> Run<'_, S> {
         status: u16,
         headers: HeaderMap,
     ) -> Result<Finish, Stop> {
-        let body = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
-        self.judge_refusal(attempt, status, headers, body).await
+        let collected = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
+        self.judge_refusal(attempt, status, headers, collected.body)
+            .await
     }
 
     /// What becomes of an answer that is no success and has come whole.
@@ -263,6 +265,21 @@ impl<S: Sink> Run<'_, S> {
             self.tally.bill_progress();
         }
         fail(fault)
+    }
+
+    /// An answer that there is no memory for. The provider has done its work.
+    pub(crate) fn too_heavy(&mut self, target: &Target, why: TooHeavy) -> Stop {
+        self.tally.bill_progress();
+        Stop::Failed(Box::new(Failure {
+            fault: Fault::NoMemory {
+                provider: Arc::clone(&target.upstream.name),
+                why,
+            },
+            answer: None,
+            next: Next::Target,
+            retry_after: None,
+            may_repeat: false,
+        }))
     }
 
     pub(crate) fn broken(&self, target: &Target, reason: &'static str) -> Stop {

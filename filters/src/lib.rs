@@ -55,4 +55,5 @@ pub mod told;
 pub mod tunnel;
 mod upload;
 mod way;
+mod weigh;
 mod whole;

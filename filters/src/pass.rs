@@ -29,7 +29,7 @@ pub(crate) async fn read<C: Client>(
             upload: Some(upload::passing(content_type, len, &places)?),
             head: no_head,
             body: Bytes::new(),
-            _memory: None,
+            memory: None,
             admitted,
             inbound,
         });
@@ -50,7 +50,7 @@ pub(crate) async fn read<C: Client>(
         head,
         upload: None,
         body: bytes,
-        _memory: memory,
+        memory,
     })
 }
 

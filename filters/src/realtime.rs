@@ -98,7 +98,7 @@ pub(crate) fn read(admitted: Admitted, inbound: Inbound) -> Result<Ask, ReadErro
         head: Head::of_form(model, false, 1)?,
         upload: None,
         body: bytes::Bytes::new(),
-        _memory: None,
+        memory: None,
     })
 }
 

@@ -52,7 +52,7 @@ impl<'a, F: FnMut(Member<'a>)> Visitor<'a> for EachMember<F> {
 
 /// The text of a string token. One that cannot be decoded (a lone surrogate) stays as it is written, with its quotes:
 /// then it equals no key that anyone looks for.
-fn unquote(token: &str) -> Cow<'_, str> {
+pub(crate) fn unquote(token: &str) -> Cow<'_, str> {
     let inner = token
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));

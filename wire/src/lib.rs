@@ -28,6 +28,7 @@
 //! - [`images`]: what images use, and their way to Google's models and back
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
 //! - [`multipart`]: forms with files, observed as they arrive
+//! - [`weight`]: what a text takes in memory when it is translated
 
 pub mod anthropic;
 mod arguments;
@@ -69,3 +70,4 @@ pub mod translate;
 pub mod url;
 pub mod usage;
 pub mod websocket;
+pub mod weight;

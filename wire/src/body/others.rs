@@ -1,46 +1,26 @@
 //! The models that a body names beside its `model`. Some servers turn to those by themselves: OpenRouter's `models` and
 //! LiteLLM's `fallbacks`, and tools that bring a model of their own.
 
-use crate::json;
+use crate::json::{self, skip_space, string_end};
 
 /// The first model that a request names beside its `model` and that is not allowed: in members about models or fallbacks,
-/// of the body itself and of its tools and plugins.
+/// of the body itself and of its tools and plugins. The body must have been parsed.
 pub fn other_model(body: &[u8], is_allowed: impl FnMut(&str) -> bool) -> Option<String> {
-    let mut search = Search {
-        is_allowed,
-        refused: None,
-    };
-    search.members(text(body), |search, key, value| match key {
-        "model" => {}
-        "tools" | "plugins" => {
-            for element in json::elements(value) {
-                search.members(element, |search, key, value| {
-                    if names_models(key) {
-                        search.strings(value);
-                    }
-                });
-            }
+    let mut is_within_tools = false;
+    let is_meant = |depth: usize, key: &str| {
+        if depth == 1 {
+            is_within_tools = matches!(key, "tools" | "plugins");
         }
-        key if names_models(key) => search.strings(value),
-        _ => {}
-    });
-    search.refused
+        let is_place = (depth == 1 && key != "model") || (depth <= 3 && is_within_tools);
+        is_place && names_models(key)
+    };
+    search(body, is_meant, is_allowed)
 }
 
 /// The first model that is not allowed, wherever in a body it is named: of a request nobody here interprets, any member
-/// about models may be the one that counts.
+/// about models may be the one that counts. The body must have been parsed.
 pub fn any_model(body: &[u8], is_allowed: impl FnMut(&str) -> bool) -> Option<String> {
-    let mut search = Search {
-        is_allowed,
-        refused: None,
-    };
-    search.anywhere(text(body));
-    search.refused
-}
-
-/// What is no text was refused when it was parsed.
-fn text(body: &[u8]) -> &str {
-    std::str::from_utf8(body).unwrap_or_default()
+    search(body, |_, key| names_models(key), is_allowed)
 }
 
 fn names_models(key: &str) -> bool {
@@ -48,57 +28,47 @@ fn names_models(key: &str) -> bool {
     key.contains("model") || key.contains("fallback")
 }
 
-struct Search<F> {
-    is_allowed: F,
-    refused: Option<String>,
-}
-
-/// How deep it recurses is bounded by how deep a body may nest ([`super::MAX_DEPTH`]).
-impl<F: FnMut(&str) -> bool> Search<F> {
-    /// Visits the members of an object; none if it is anything else.
-    fn members(&mut self, object: &str, mut each: impl FnMut(&mut Self, &str, &str)) {
-        if !object.trim_ascii_start().starts_with('{') {
-            return;
-        }
-        let _not_an_object = json::members(object, |member| {
-            if self.refused.is_none() {
-                each(self, &member.key, member.value);
-            }
-        });
-    }
-
-    /// Holds every string in a value against what is allowed.
-    fn strings(&mut self, value: &str) {
-        match value.as_bytes().first() {
-            Some(b'"') => {
-                let name = json::string(value).unwrap_or_else(|| value.to_owned());
-                if self.refused.is_none() && !(self.is_allowed)(&name) {
-                    self.refused = Some(name);
+/// Goes once over valid JSON and holds every string in the members that are meant against what is allowed.
+fn search(
+    json: &[u8],
+    mut is_meant: impl FnMut(usize, &str) -> bool,
+    mut is_allowed: impl FnMut(&str) -> bool,
+) -> Option<String> {
+    let (mut at, mut depth) = (0, 0_usize);
+    // The depth of the key whose value is looked at.
+    let mut within: Option<usize> = None;
+    while let Some(&byte) = json.get(at) {
+        match byte {
+            b'"' => {
+                let end = string_end(json, at);
+                let token = std::str::from_utf8(json.get(at..end)?).unwrap_or_default();
+                let colon = skip_space(json, end);
+                if json.get(colon) != Some(&b':') {
+                    let name = json::unquote(token);
+                    if within.is_some() && !is_allowed(&name) {
+                        return Some(name.into_owned());
+                    }
+                    at = end;
+                } else {
+                    at = skip_space(json, colon + 1);
+                    // What a value was looked at for ends with it; one without brackets, with the next key.
+                    within = within.filter(|key_depth| *key_depth < depth);
+                    if within.is_none() && is_meant(depth, &json::unquote(token)) {
+                        within = Some(depth);
+                    }
                 }
+                continue;
             }
-            Some(b'[') => json::elements(value)
-                .into_iter()
-                .for_each(|element| self.strings(element)),
-            _ => self.members(value, |search, _, value| search.strings(value)),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                within = within.filter(|key_depth| *key_depth <= depth);
+            }
+            _ => {}
         }
+        at += 1;
     }
-
-    /// Looks for members about models at any depth.
-    fn anywhere(&mut self, value: &str) {
-        if value.starts_with('[') {
-            for element in json::elements(value) {
-                self.anywhere(element);
-            }
-            return;
-        }
-        self.members(value, |search, key, value| {
-            if names_models(key) {
-                search.strings(value);
-            } else {
-                search.anywhere(value);
-            }
-        });
-    }
+    None
 }
 
 #[cfg(test)]
