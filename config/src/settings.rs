@@ -107,7 +107,8 @@ section! {
         min_body_rate_bytes_s: u32 = "1KiB" as BYTES_PER_SECOND,
         /// Largest body of a request, also after decompression.
         max_body_bytes: usize = "32MiB" as BYTES,
-        /// Largest size of all bodies in memory together.
+        /// Largest size of all bodies in memory together, of requests and whole answers, with what large ones take while they
+        /// are translated.
         max_bodies_memory_bytes: usize = "512MiB" as BYTES,
         /// Largest form with files (audio, images). It passes by on its way to the provider, or waits on disk.
         max_upload_bytes: usize = "512MiB" as BYTES,

@@ -64,7 +64,8 @@ impl Answer {
     /// words in the client's own envelope.
     pub(crate) fn relay(mut self, inbound: &Inbound) -> (ReplyHead, Bytes) {
         let mut headers = std::mem::take(&mut self.served);
-        relay_headers(&self.headers, true, &mut headers);
+        // What quotes the key was taken out of them when this answer was made.
+        relay_headers(&self.headers, true, |_| false, &mut headers);
         if let Some(failed) = self.failed_response {
             let head = ReplyHead {
                 status: 200,
@@ -187,8 +188,13 @@ pub fn push_rate(rate: Remaining, headers: &mut Headers) {
 }
 
 /// The provider's headers that may reach a client. Its rate limits are the caller's business where it refused, or where
-/// we tell none of our own.
-pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut Headers) {
+/// we tell none of our own. A secret one stays here whatever its name is.
+pub(crate) fn relay_headers(
+    from: &HeaderMap,
+    with_rate_limits: bool,
+    is_secret: impl Fn(&HeaderValue) -> bool,
+    to: &mut Headers,
+) {
     let is_allowed = |name: &str| {
         matches!(name, "retry-after" | "retry-after-ms" | "x-should-retry")
             || name.starts_with("openai-")
@@ -196,17 +202,26 @@ pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut H
                 && (name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")))
     };
     for (name, value) in from {
-        if is_allowed(name.as_str()) {
-            to.push((name.clone(), value.clone()));
+        let told = if is_allowed(name.as_str()) {
+            name
         } else if is_request_id(name.as_str()) {
-            to.push((UPSTREAM_REQUEST_ID.clone(), value.clone()));
+            &UPSTREAM_REQUEST_ID
+        } else {
+            continue;
+        };
+        if !is_secret(value) {
+            to.push((told.clone(), value.clone()));
         }
     }
 }
 
 /// What else of the head of an answer that is passed on reaches the client: what a passed request has made may be named there
 /// alone, as a Realtime call is; which part of what its bytes are, and how to ask for another (RFC 9110, section 14).
-pub(crate) fn relay_passed(from: &HeaderMap, to: &mut Headers) {
+pub(crate) fn relay_passed(
+    from: &HeaderMap,
+    is_secret: impl Fn(&HeaderValue) -> bool,
+    to: &mut Headers,
+) {
     const PASSED: [HeaderName; 7] = [
         LOCATION,
         CONTENT_RANGE,
@@ -217,7 +232,7 @@ pub(crate) fn relay_passed(from: &HeaderMap, to: &mut Headers) {
         CONTENT_ENCODING,
     ];
     for name in PASSED {
-        if let Some(value) = from.get(&name) {
+        if let Some(value) = from.get(&name).filter(|value| !is_secret(value)) {
             to.push((name, value.clone()));
         }
     }
@@ -229,6 +244,17 @@ pub(crate) fn told_length(from: &HeaderMap) -> Option<HeaderValue> {
     let is_number = length.to_str().is_ok_and(|it| it.parse::<u64>().is_ok());
     let is_alone = !from.contains_key(TRANSFER_ENCODING);
     (is_number && is_alone).then(|| length.clone())
+}
+
+/// The headers of a provider that quote no key.
+pub(crate) fn without_key(from: &HeaderMap, key: &UpstreamKey) -> HeaderMap {
+    let clean = from.iter();
+    let clean = clean.filter(|(_, value)| !key.is_quoted_in(value.as_bytes()));
+    let mut kept = HeaderMap::with_capacity(from.len());
+    for (name, value) in clean {
+        kept.append(name.clone(), value.clone());
+    }
+    kept
 }
 
 /// Whether a header tells the provider's own id of a request: OpenAI's, Anthropic's, Amazon's.
@@ -376,22 +402,24 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let names = |with_rate_limits| -> Vec<String> {
+        let names = |with_rate_limits, secret: &str| -> Vec<String> {
             let mut kept = Headers::new();
-            relay_headers(&headers, with_rate_limits, &mut kept);
+            relay_headers(&headers, with_rate_limits, |it| it == secret, &mut kept);
             let mut names: Vec<_> = kept.iter().map(|(name, _)| name.to_string()).collect();
             names.sort();
             names
         };
         assert_eq!(
-            names(false),
+            names(false, "none"),
             [
                 "openai-processing-ms",
                 "retry-after-ms",
                 "x-upstream-request-id"
             ]
         );
-        assert_eq!(names(true).len(), 4);
+        assert_eq!(names(true, "none").len(), 4);
+        assert_eq!(names(true, "req_1").len(), 3);
+        assert_eq!(names(true, "9").len(), 3);
     }
 
     #[test]

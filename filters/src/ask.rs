@@ -375,7 +375,7 @@ pub struct Ask {
     /// The JSON body; empty for a form.
     pub(crate) body: Bytes,
     /// The body's share of the memory for bodies.
-    pub(crate) _memory: Option<OwnedSemaphorePermit>,
+    pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Ask {

@@ -75,6 +75,8 @@ pub(crate) struct Delivery<'a, S> {
     array: Option<JsonArray>,
     /// Pingora's shared timers: one of the runtime's own for each call would cost a lock at its start and its end.
     total: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    /// When it fires. A provider that never pauses leaves no wait in which it could.
+    ends_at: Option<Instant>,
     begun: bool,
     next_tick: Option<Instant>,
     /// Whether the owner is watched while something is waited for.
@@ -99,6 +101,7 @@ impl<'a, S: Sink> Delivery<'a, S> {
             pace,
             array,
             total: Box::pin(fast_sleep(total)),
+            ends_at: started.checked_add(total),
             begun: false,
             is_watched: true,
             next_tick: streamed.then(|| started + pace.early_commit),
@@ -125,6 +128,9 @@ impl<'a, S: Sink> Delivery<'a, S> {
         work: impl Future<Output = T> + Send,
         mut life: impl FnMut() -> Life + Send,
     ) -> Result<T, Interrupted> {
+        if self.ends_at.is_some_and(|at| at <= Instant::now()) {
+            return Err(Interrupted::TimeUp);
+        }
         tokio::pin!(work);
         loop {
             let tick = self.next_tick;
@@ -244,5 +250,66 @@ impl<'a, S: Sink> Delivery<'a, S> {
             _ if told.is_ok() => self.sink.cut().await,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::refusal::Refusal;
+    use crate::sink::Source;
+
+    use super::*;
+
+    /// A client that stays and says nothing.
+    struct Patient;
+
+    impl Source for Patient {
+        fn body_len(&self) -> Option<u64> {
+            None
+        }
+
+        async fn body_piece(&mut self) -> Result<Option<Bytes>, Refusal> {
+            Ok(None)
+        }
+    }
+
+    impl Sink for Patient {
+        async fn reply(&mut self, _: ReplyHead, _: Bytes) -> Result<(), Gone> {
+            Ok(())
+        }
+
+        async fn begin(&mut self, _: ReplyHead) -> Result<(), Gone> {
+            Ok(())
+        }
+
+        async fn write(&mut self, _: Bytes) -> Result<(), Gone> {
+            Ok(())
+        }
+
+        async fn end(&mut self) -> Result<(), Gone> {
+            Ok(())
+        }
+
+        async fn cut(&mut self) {}
+
+        async fn gone(&mut self) {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn time_is_up_also_where_there_is_always_something_to_read() {
+        let pace = Pace {
+            keepalive: Duration::from_secs(60),
+            early_commit: Duration::from_secs(60),
+            dialect: Format::Chat,
+        };
+        let mut sink = Patient;
+        let mut patient = Delivery::new(&mut sink, None, pace, None, Duration::from_secs(60));
+        assert_eq!(patient.wait(std::future::ready(1)).await, Ok(1));
+        let mut sink = Patient;
+        let mut late = Delivery::new(&mut sink, None, pace, None, Duration::ZERO);
+        let read = late.wait(std::future::ready(1)).await;
+        assert_eq!(read, Err(Interrupted::TimeUp));
     }
 }

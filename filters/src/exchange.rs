@@ -21,6 +21,7 @@ use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::way::Way;
+use crate::weigh::TooHeavy;
 
 /// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
 const STREAM_TYPES: [&[u8]; 3] = [
@@ -114,8 +115,11 @@ impl<S: Sink> Run<'_, S> {
             return Err(self.broken(target, "its answer has no head"));
         };
         let status = head.status.as_u16();
+        let is_secret = |value: &HeaderValue| attempt.key.is_quoted_in(value.as_bytes());
         let mut names = head.headers.iter();
-        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str())) {
+        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str()))
+            && !is_secret(id)
+        {
             self.tally.set_upstream_id(id.to_str().unwrap_or_default());
         }
         if status >= 300 {
@@ -128,9 +132,9 @@ impl<S: Sink> Run<'_, S> {
         let lease = self.held.planned.allowed.ask.admitted.lease();
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
-        answer::relay_headers(&head.headers, !is_limited, &mut headers);
+        answer::relay_headers(&head.headers, !is_limited, is_secret, &mut headers);
         if attempt.outbound.is_pass {
-            answer::relay_passed(&head.headers, &mut headers);
+            answer::relay_passed(&head.headers, is_secret, &mut headers);
         }
         let length = answer::told_length(&head.headers);
         answer::push_served(target, self.tally.attempts(), &mut headers);
@@ -188,8 +192,8 @@ impl<S: Sink> Run<'_, S> {
         status: u16,
         headers: HeaderMap,
     ) -> Result<Finish, Stop> {
-        let body = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
-        Err(self.judge_refusal(attempt, status, headers, body))
+        let collected = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
+        Err(self.judge_refusal(attempt, status, headers, collected.body))
     }
 
     /// What becomes of an answer that is no success and has come whole.
@@ -218,8 +222,8 @@ impl<S: Sink> Run<'_, S> {
         answer::push_served(target, self.tally.attempts(), &mut served);
         let answer = Answer {
             status,
-            headers,
-            body: without_key(attempt.key, body),
+            headers: answer::without_key(&headers, attempt.key),
+            body: attempt.key.redact_bytes(body),
             provider: Arc::clone(&target.upstream.name),
             is_native: !attempt.outbound.way.is_translated(),
             served,
@@ -266,6 +270,21 @@ impl<S: Sink> Run<'_, S> {
         fail(fault)
     }
 
+    /// An answer that there is no memory for. The provider has done its work.
+    pub(crate) fn too_heavy(&mut self, target: &Target, why: TooHeavy) -> Stop {
+        self.tally.bill_progress();
+        Stop::Failed(Box::new(Failure {
+            fault: Fault::NoMemory {
+                provider: Arc::clone(&target.upstream.name),
+                why,
+            },
+            answer: None,
+            next: Next::Target,
+            retry_after: None,
+            may_repeat: false,
+        }))
+    }
+
     pub(crate) fn broken(&self, target: &Target, reason: &'static str) -> Stop {
         fail(Fault::Broken {
             provider: Arc::clone(&target.upstream.name),
@@ -277,21 +296,13 @@ impl<S: Sink> Run<'_, S> {
     pub(crate) fn reported(&self, attempt: &Attempt<'_>, error: &UpstreamError) -> Stop {
         let said = UpstreamError {
             message: attempt.key.redact(&error.message),
+            code: error.code.as_deref().map(|code| attempt.key.redact(code)),
             raw: None,
             ..error.clone()
         };
         let body = error.raw.clone().unwrap_or_default();
         let status = error.status();
         self.judge(attempt, status, HeaderMap::new(), body, Some(said))
-    }
-}
-
-/// A refusal's body without the key, should it quote what it was sent.
-pub(crate) fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
-    let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
-    match clean {
-        Some(clean) if clean.as_bytes() != body => Bytes::from(clean),
-        _ => body,
     }
 }
 

@@ -9,6 +9,7 @@ use weir_wire::multipart::FormError;
 
 use crate::refusal::Refusal;
 use crate::told::{Side, Told};
+use crate::weigh::TooHeavy;
 
 /// Why no provider answered.
 #[derive(Clone, Debug, Error)]
@@ -75,6 +76,14 @@ pub enum Fault {
         /// What a body that is read whole would be refused for.
         why: Arc<Refusal>,
     },
+    /// There is no memory for an answer, or to translate it in.
+    #[error("the answer of provider `{provider}` {why}")]
+    NoMemory {
+        /// The provider.
+        provider: Arc<str>,
+        /// What it is too heavy for.
+        why: TooHeavy,
+    },
     /// The call's total time is over.
     #[error("the call took longer than the total timeout of {total_ms} ms")]
     TimeUp {
@@ -115,6 +124,7 @@ impl Fault {
             Self::Timeout { what, .. } => what,
             Self::Reported { .. } => "it reported an error inside its answer",
             Self::KeyRejected { .. } => "it rejected the key",
+            Self::NoMemory { .. } => "there is no memory for its answer",
             Self::TimeUp { .. } => "the call's total time is over",
             Self::Status { .. } => "it answered with an error status",
             Self::Unfit { .. } => "the request cannot be said in its format",
@@ -158,6 +168,9 @@ impl Fault {
                 Side::Caller,
                 self,
             ),
+            Self::NoMemory { .. } => {
+                Told::new(503, "server_error", "overloaded", Side::Gateway, self)
+            }
             Self::Form { .. } => Told::new(400, "invalid_request_error", "", Side::Caller, self),
             Self::Body { why } => why.told(),
             Self::KeyRejected { .. } => {

@@ -105,6 +105,11 @@ impl BodyMemory {
         }
     }
 
+    /// The bound.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.most_units as usize * MEMORY_UNIT_BYTES
+    }
+
     /// Takes a share for `bytes`, or tells that there is none.
     pub fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT_BYTES))
@@ -226,7 +231,7 @@ impl Gateway {
             let told = client.reply(head, body).await;
             return told.map(|()| None).map_err(|_| Refusal::Gone);
         }
-        let fitted = fit::fit(planned)?;
+        let fitted = fit::fit(planned, &self.body_memory)?;
         let held = reserve::reserve(&self.ledger, &self.metrics, fitted).await?;
         Ok(attempt(self, held, client).await)
     }

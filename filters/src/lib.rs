@@ -57,4 +57,5 @@ pub mod told;
 pub mod tunnel;
 mod upload;
 mod way;
+mod weigh;
 mod whole;

@@ -38,7 +38,7 @@ pub(crate) async fn read<C: Client>(
                 upload: Some(upload),
                 head: no_head,
                 body: Bytes::new(),
-                _memory: None,
+                memory: None,
                 admitted,
                 inbound,
             });
@@ -59,9 +59,20 @@ pub(crate) async fn read<C: Client>(
         head,
         upload: None,
         body: bytes,
-        _memory: memory,
+        memory,
     })
 }
+
+/// OpenAI's routes whose body names the model that is used. Elsewhere it is in a file, in what the provider keeps, or in a
+/// member of another name, and a `model` beside it means nothing.
+const NAMING: [&str; 6] = [
+    "/v1/responses/input_tokens",
+    "/v1/realtime/sessions",
+    "/v1/assistants",
+    "/v1/threads",
+    "/v1/fine_tuning/jobs",
+    "/v1/videos",
+];
 
 /// Checks the model against the token's allow-list. A token with such a list may pass on only what names its model where
 /// OpenAI's routes have it, as nobody here knows which models another request would use: a provider's own routes may name
@@ -69,13 +80,28 @@ pub(crate) async fn read<C: Client>(
 pub(crate) fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
     let model: Arc<str> = Arc::from(ask.head.model.as_deref().unwrap_or_default());
     let patterns = &ask.admitted.caller.known.token.models;
+    let is_known = !model.is_empty() && ask.inbound.pass.as_ref().is_some_and(names_its_model);
     let is_allowed = match &ask.inbound.provider {
         Some(provider) => allow::permits_all_of(patterns, provider),
-        None => patterns.is_empty() || (!model.is_empty() && allow::permits(patterns, &model)),
+        None => patterns.is_empty() || (is_known && allow::permits(patterns, &model)),
     };
-    match (is_allowed, model.is_empty()) {
-        (true, _) => Ok(Allowed { ask, model }),
-        (false, true) => Err(AllowError::Unnamed),
-        (false, false) => Err(allow::not_found(routes, &ask, &model)),
+    if !is_allowed {
+        return Err(match is_known {
+            true => allow::not_found(routes, &ask, &model),
+            false => AllowError::Unnamed,
+        });
     }
+    if ask.inbound.provider.is_none() && !patterns.is_empty() {
+        let other = body::any_model(&ask.body, |name| allow::permits(patterns, name));
+        if let Some(other) = other {
+            return Err(allow::not_found(routes, &ask, &other));
+        }
+    }
+    Ok(Allowed { ask, model })
+}
+
+fn names_its_model(pass: &Pass) -> bool {
+    let path = pass.path.split('?').next().unwrap_or_default();
+    let mut below = NAMING.iter().filter_map(|route| path.strip_prefix(route));
+    below.any(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -23,7 +23,7 @@ use crate::tunnel::{NotAnUpgrade, OpenError, Opened, Refused, Upgrade, Upgraded}
 
 /// The longest wait for the answer to a handshake: nothing is generated for it.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
-/// Parameters that choose what the plan chooses, or a call of somebody else's.
+/// What the name of a parameter has in it that chooses what the plan chooses, or a call of somebody else's.
 const OURS: [&str; 3] = ["model", "deployment", "call_id"];
 /// What the name of a parameter that carries a credential has in it.
 const SECRET: [&str; 4] = ["key", "token", "secret", "authorization"];
@@ -48,8 +48,10 @@ impl Handshake {
         for (name, value, pair) in url::parameters(head.uri.query().unwrap_or_default()) {
             // Azure's servers do not tell capitals.
             let lower = name.to_lowercase();
-            let stays = OURS.contains(&&*lower)
-                || SECRET.iter().any(|it| lower.contains(it))
+            let mut staying = OURS.iter().chain(&SECRET);
+            // A semicolon parts parameters too, to some.
+            let stays = pair.contains(';')
+                || staying.any(|it| lower.contains(it))
                 || weir_store::may_hold_token(&value);
             if !stays {
                 rest.push((lower, pair.to_owned()));
@@ -99,7 +101,7 @@ pub(crate) fn read(admitted: Admitted, inbound: Inbound) -> Result<Ask, ReadErro
         head: Head::of_form(model, false, 1)?,
         upload: None,
         body: bytes::Bytes::new(),
-        _memory: None,
+        memory: None,
     })
 }
 
@@ -210,7 +212,8 @@ mod tests {
     #[test]
     fn the_query_travels_without_keys_and_with_the_providers_model() {
         let asked = handshake(
-            "mod%65l=up%2Frt&intent=transcription&api-key=sk-1&Deployment=other&x=1+2&call_id=rtc_1&access_t%6Fken=t",
+            "mod%65l=up%2Frt&intent=transcription&api-key=sk-1&Deployment=other&x=1+2&call_id=rtc_1&access_t%6Fken=t\
+             &y=1;model=other&session[model]=other&model_id=other",
         );
         assert_eq!(asked.model.as_deref(), Some("up/rt"));
         assert_eq!(

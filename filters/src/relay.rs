@@ -14,7 +14,7 @@ use weir_wire::translate;
 use crate::answer::FailedResponse;
 use crate::attempt::{Run, Stop, failed};
 use crate::delivery::{EVENT_STREAM, Life};
-use crate::exchange::{done_unless, without_key};
+use crate::exchange::done_unless;
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
 use crate::render::Outbound;
@@ -125,7 +125,7 @@ impl<S: Sink> Run<'_, S> {
             let is_done = ending.is_some() || self.is_done();
             if is_done && held.is_some() && !self.has_output() {
                 let stop = self.broken(attempt.target, "its stream was empty");
-                return self.stream_stopped(held, out, stop).await;
+                return self.stream_stopped(attempt, held, out, stop).await;
             }
             self.relay(&mut held, &mut out, is_done).await?;
             if is_done {
@@ -257,7 +257,7 @@ impl<S: Sink> Run<'_, S> {
     ) -> Result<Finish, Stop> {
         let Some(error) = self.stream_error().cloned() else {
             let stop = self.broken(attempt.target, "its stream ended early");
-            return self.stream_stopped(held, out, stop).await;
+            return self.stream_stopped(attempt, held, out, stop).await;
         };
         let mut stop = self.reported(attempt, &error);
         let is_of_responses = attempt.outbound.way
@@ -272,10 +272,10 @@ impl<S: Sink> Run<'_, S> {
             let body = self.as_it_came(held.as_ref(), &out);
             answer.failed_response = body.map(|body| FailedResponse {
                 content_type: EVENT_STREAM,
-                body: without_key(attempt.key, body),
+                body: attempt.key.redact_bytes(body),
             });
         }
-        self.stream_stopped(held, out, stop).await
+        self.stream_stopped(attempt, held, out, stop).await
     }
 
     /// A held stream that ended in an error, that event included.
@@ -309,12 +309,13 @@ impl<S: Sink> Run<'_, S> {
             return Ok(done_unless(ended.is_err(), 200));
         }
         let stop = self.link_failure(target, error);
-        self.stream_stopped(held, out, stop).await
+        self.stream_stopped(attempt, held, out, stop).await
     }
 
     /// Before the commit a broken stream is a failure like another; after it the client is told inside its stream.
     async fn stream_stopped(
         &mut self,
+        attempt: &Attempt<'_>,
         mut held: Option<Opening>,
         mut out: Vec<Bytes>,
         stop: Stop,
@@ -341,8 +342,11 @@ impl<S: Sink> Run<'_, S> {
         }
         let told = failure.fault.told();
         match raw_error {
-            // The provider's own words, in the client's own format.
-            Some(event) => self.delivery.fail(event.to_vec()).await,
+            // The provider's own words, in the client's own format, but for a key that they may quote.
+            Some(event) => {
+                let event = attempt.key.redact_bytes(event);
+                self.delivery.fail(event.to_vec()).await;
+            }
             None => self.fail_stream(&told).await,
         }
         Ok(failed(told.status, Side::Provider))

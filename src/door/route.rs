@@ -7,7 +7,7 @@ use weir_wire::url;
 
 use super::app::{App, Entrance};
 use super::ops;
-use super::passed::{deletion, is_plain, not_served, pass_on, passes};
+use super::passed::{bare, deletion, is_plain, not_served, pass_on, passes};
 use crate::api;
 
 /// What answers a request.
@@ -115,7 +115,8 @@ fn native(method: &Method, path: &str) -> Route {
     if name.is_empty() || !is_plain(rest) {
         return Route::Unknown;
     }
-    if let Some((endpoint, in_url)) = gemini_call(rest)
+    let bare = bare(rest);
+    if let Some((endpoint, in_url)) = gemini_call(rest).or_else(|| gemini_call(&bare))
         && method == Method::POST
     {
         return Route::Call(Call {
@@ -124,10 +125,10 @@ fn native(method: &Method, path: &str) -> Route {
             ..Call::of(endpoint)
         });
     }
-    if method == Method::GET && rest.ends_with("/realtime") {
+    if method == Method::GET && bare.ends_with("/realtime") {
         return Route::Realtime(Some(name.to_owned()));
     }
-    let known = KNOWN.iter().find(|(tail, _)| rest.ends_with(tail));
+    let known = KNOWN.iter().find(|(tail, _)| bare.ends_with(tail));
     match known {
         Some((_, endpoint)) if method == Method::POST => Route::Call(Call {
             provider: Some(name.to_owned()),

@@ -29,6 +29,7 @@
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
 //! - [`overheard`]: the usage of an answer that nobody interprets, whatever its format
 //! - [`multipart`]: forms with files, observed as they arrive
+//! - [`weight`]: what a text takes in memory when it is translated
 
 pub mod anthropic;
 #[cfg(test)]
@@ -73,3 +74,4 @@ pub mod translate;
 pub mod url;
 pub mod usage;
 pub mod websocket;
+pub mod weight;

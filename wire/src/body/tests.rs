@@ -426,3 +426,17 @@ fn every_formats_output_limit_is_known() {
     let head = parse(br#"{"generationConfig":{"candidateCount":3}}"#).unwrap();
     assert_eq!(head.choices, 3);
 }
+
+#[test]
+fn a_key_in_other_capitals_is_refused() {
+    for (body, key) in [
+        (r#"{"model":"cheap","Model":"dear"}"#, "model"),
+        (r#"{"MODEL":"dear"}"#, "model"),
+        (r#"{"model":"m","\u004dax_tokens":9}"#, "max_tokens"),
+        (r#"{"model":"m","ſtream":true}"#, "stream"),
+    ] {
+        let refused = parse(body.as_bytes());
+        assert_eq!(refused, Err(BodyError::OtherCapitals { key }), "{body}");
+    }
+    assert!(parse(br#"{"model":"m","models":[],"Models":[],"nn":1}"#).is_ok());
+}
