@@ -30,7 +30,8 @@ fn text(events: &[Value]) -> String {
 /// The events of a response that fails so.
 fn failing(code: &str, before: &[Value]) -> Vec<Value> {
     let error = json!({"code": code, "message": "Try again in 1.5s."});
-    let created = json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}});
+    let created =
+        json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "status": "failed", "error": error}});
     let mut all = vec![created];
     all.extend_from_slice(before);
@@ -57,7 +58,10 @@ fn a_response_that_fails_for_what_was_asked_reaches_its_client_as_it_came() {
     assert_eq!(upstream.requests().len(), 1, "nothing is tried again");
     assert!(other.requests().is_empty(), "nobody else is asked");
     let row = &gateway.wait_for_calls(1)[0];
-    assert_eq!((&row["status"], &row["end"]), (&json!(400), &json!("failed")));
+    assert_eq!(
+        (&row["status"], &row["end"]),
+        (&json!(400), &json!("failed"))
+    );
 }
 
 #[test]
@@ -109,12 +113,19 @@ fn an_error_inside_a_200_has_the_status_it_stands_for() {
         let whole = Reply::json(200, &error);
         for (reply, body) in [
             (whole, chat_body("up/m")),
-            (streamed.header("content-type", "text/event-stream"), stream_body("up/m")),
+            (
+                streamed.header("content-type", "text/event-stream"),
+                stream_body("up/m"),
+            ),
         ] {
             upstream.forget();
             upstream.on_model("m", reply);
             let answer = gateway.client().chat(&body);
-            assert_eq!((answer.status, answer.json()), (status, error.clone()), "{code}");
+            assert_eq!(
+                (answer.status, answer.json()),
+                (status, error.clone()),
+                "{code}"
+            );
             assert_eq!(upstream.requests().len(), attempts, "{code}");
         }
     }

@@ -7,6 +7,7 @@ mod finish;
 mod request;
 mod response;
 mod stream;
+pub(crate) mod strictness;
 mod thinking;
 pub(crate) mod tool_names;
 mod usage;

@@ -67,9 +67,15 @@ mod tests {
             (r#"{"message":"m","code":"context_length_exceeded"}"#, 400),
             (r#"{"message":"m","code":"server_is_overloaded"}"#, 503),
             (r#"{"message":"m","type":"overloaded_error"}"#, 529),
-            (r#"{"message":"m","code":429,"status":"RESOURCE_EXHAUSTED"}"#, 429),
+            (
+                r#"{"message":"m","code":429,"status":"RESOURCE_EXHAUSTED"}"#,
+                429,
+            ),
             (r#"{"message":"m","status":"UNAVAILABLE"}"#, 503),
-            (r#"{"message":"m","type":"rate_limit_error","code":"1302"}"#, 429),
+            (
+                r#"{"message":"m","type":"rate_limit_error","code":"1302"}"#,
+                429,
+            ),
         ] {
             assert_eq!(status(error), expected, "{error}");
         }
