@@ -181,17 +181,22 @@ impl<'a, S: Sink> Delivery<'a, S> {
         self.sink.cut().await;
     }
 
-    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator. A failed response is
-    /// an end of its own in that format, and Codex forgets what it said if the connection breaks after it.
+    /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator.
     pub(crate) async fn fail(&mut self, event: Vec<u8>) {
-        let told = self.sink.write(Bytes::from(event)).await;
-        match self.pace.dialect {
-            Format::Responses if told.is_ok() => {
-                // A client that is gone needs no end.
-                let _gone = self.sink.end().await;
-            }
-            _ if told.is_ok() => self.sink.cut().await,
-            _ => {}
+        if self.sink.write(Bytes::from(event)).await.is_ok() {
+            self.sink.cut().await;
+        }
+    }
+
+    /// Tells a failure that the provider told itself. In Responses such an event ends its stream, and Codex forgets what
+    /// it said if the connection breaks behind it; other formats have no such end.
+    pub(crate) async fn fail_as_told(&mut self, event: Vec<u8>) {
+        if self.pace.dialect != Format::Responses {
+            return self.fail(event).await;
+        }
+        if self.sink.write(Bytes::from(event)).await.is_ok() {
+            // A client that is gone needs no end.
+            let _gone = self.sink.end().await;
         }
     }
 }

@@ -320,8 +320,11 @@ impl<S: Sink> Run<'_, S> {
         let told = failure.fault.told();
         match raw_error {
             // The provider's own words, in the client's own format.
-            Some(event) => self.delivery.fail(event.to_vec()).await,
-            None => self.fail_stream(&told).await,
+            Some(event) => self.delivery.fail_as_told(event.to_vec()).await,
+            None => {
+                let is_of_provider = matches!(failure.fault, Fault::Reported { .. });
+                self.fail_stream(&told, is_of_provider).await;
+            }
         }
         Ok(failed(told.status, Side::Provider))
     }

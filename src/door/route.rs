@@ -47,7 +47,12 @@ pub(super) fn route(app: &App, method: &Method, path: &str) -> Route {
     if app.entrance == Entrance::Ops {
         return Route::Unknown;
     }
-    match path {
+    // Some clients end every URL so.
+    match path
+        .strip_suffix('/')
+        .filter(|it| !it.is_empty())
+        .unwrap_or(path)
+    {
         // The list of those that the provider has stored.
         "/v1/chat/completions" if is_get => Route::Call(Call::pass(None, path)),
         "/v1/chat/completions" => call(Endpoint::Chat),
