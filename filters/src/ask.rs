@@ -306,7 +306,7 @@ impl Inbound {
     ) -> Result<Self, UnknownDropParams> {
         let forwarded = inject::FORWARDED
             .into_iter()
-            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
+            .filter_map(|name| Some((name.clone(), joined(headers, &name)?)))
             .collect();
         let drop_params = headers
             .get(&DROP_PARAMS)
@@ -324,6 +324,19 @@ impl Inbound {
             handshake: None,
             drop_params: drop_params.transpose()?,
         })
+    }
+}
+
+/// A header's value. Several lines of it are one list (RFC 9110, section 5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let lines: Vec<_> = headers.get_all(name).iter().collect();
+    match lines.as_slice() {
+        [] => None,
+        [only] => Some((*only).clone()),
+        _ => {
+            let lines: Vec<_> = lines.iter().map(|it| it.as_bytes()).collect();
+            HeaderValue::from_bytes(&lines.join(b", ".as_slice())).ok()
+        }
     }
 }
 

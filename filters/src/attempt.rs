@@ -341,7 +341,7 @@ impl<S: Sink> Run<'_, S> {
             _ => failure.fault.told().side,
         };
         if self.delivery.is_begun() {
-            self.fail_stream(&told).await;
+            self.fail_stream(&told, failure.answer.is_some()).await;
             return failed(status, side);
         }
         let attempts = self.tally.attempts();
@@ -356,11 +356,15 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// Tells a failure inside a begun stream, in the client's format, and cuts it.
-    pub(crate) async fn fail_stream(&mut self, told: &Told) {
+    /// Tells a failure inside a begun stream, in the client's format, which is the end of it.
+    pub(crate) async fn fail_stream(&mut self, told: &Told, is_of_provider: bool) {
         let inbound = &self.held.planned.allowed.ask.inbound;
         let event = told.to_event(inbound.endpoint.dialect(), inbound.call_id);
-        self.delivery.fail(event).await;
+        if is_of_provider {
+            self.delivery.fail_as_told(event).await;
+        } else {
+            self.delivery.fail(event).await;
+        }
     }
 
     /// The owner left, or time was up, in the middle of an attempt.

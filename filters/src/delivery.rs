@@ -234,21 +234,26 @@ impl<'a, S: Sink> Delivery<'a, S> {
     }
 
     /// Tells a failure inside a begun stream and cuts it: an error event, and no success terminator. An array ends with
-    /// the error, so that it can be read. A failed response is an end of its own in that format, and Codex forgets what it
-    /// said if the connection breaks after it.
+    /// the error, so that it can be read.
     pub(crate) async fn fail(&mut self, mut event: Vec<u8>) {
         if let Some(array) = &mut self.array {
             event = array.elements(&event);
             event.extend_from_slice(array.end());
         }
-        let told = self.sink.write(Bytes::from(event)).await;
-        match self.pace.dialect {
-            Format::Responses if told.is_ok() => {
-                // A client that is gone needs no end.
-                let _gone = self.sink.end().await;
-            }
-            _ if told.is_ok() => self.sink.cut().await,
-            _ => {}
+        if self.sink.write(Bytes::from(event)).await.is_ok() {
+            self.sink.cut().await;
+        }
+    }
+
+    /// Tells a failure that the provider told itself. In Responses such an event ends its stream, and Codex forgets what
+    /// it said if the connection breaks behind it; other formats have no such end.
+    pub(crate) async fn fail_as_told(&mut self, event: Vec<u8>) {
+        if self.pace.dialect != Format::Responses {
+            return self.fail(event).await;
+        }
+        if self.sink.write(Bytes::from(event)).await.is_ok() {
+            // A client that is gone needs no end.
+            let _gone = self.sink.end().await;
         }
     }
 }

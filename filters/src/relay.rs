@@ -345,9 +345,12 @@ impl<S: Sink> Run<'_, S> {
             // The provider's own words, in the client's own format, but for a key that they may quote.
             Some(event) => {
                 let event = attempt.key.redact_bytes(event);
-                self.delivery.fail(event.to_vec()).await;
+                self.delivery.fail_as_told(event.to_vec()).await;
             }
-            None => self.fail_stream(&told).await,
+            None => {
+                let is_of_provider = matches!(failure.fault, Fault::Reported { .. });
+                self.fail_stream(&told, is_of_provider).await;
+            }
         }
         Ok(failed(told.status, Side::Provider))
     }

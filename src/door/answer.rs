@@ -49,7 +49,10 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
         in_url.is_array = in_url.stream && !asks_for_events(head.uri.query());
         client.is_array = in_url.is_array;
     }
-    if path == "/v1/responses" && head.headers.contains_key(http::header::UPGRADE) {
+    // Java's own client offers h2c with every request, and is answered as if it had not.
+    let asks_for_socket = |it: &HeaderValue| it.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let upgrade = head.headers.get(http::header::UPGRADE);
+    if path == "/v1/responses" && upgrade.is_some_and(asks_for_socket) {
         route = Route::NoUpgrade;
     }
     client.dialect = match &route {

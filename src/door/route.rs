@@ -47,7 +47,12 @@ pub(super) fn route(app: &App, method: &Method, path: &str) -> Route {
     if app.entrance == Entrance::Ops {
         return Route::Unknown;
     }
-    match path {
+    // Some clients end every URL so.
+    match path
+        .strip_suffix('/')
+        .filter(|it| !it.is_empty())
+        .unwrap_or(path)
+    {
         // The list of those that the provider has stored.
         "/v1/chat/completions" if is_get => Route::Call(Call::pass(None, path)),
         "/v1/chat/completions" => call(Endpoint::Chat),
@@ -69,7 +74,8 @@ pub(super) fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/realtime" => Route::WrongMethod("GET"),
         path if is_list_of_models(path) && is_get => Route::Models,
         path if is_list_of_models(path) => Route::WrongMethod("GET, HEAD"),
-        "/" if is_get => Route::Root,
+        // Claude Code asks for the second, to have its connection open before it needs it.
+        "/" | "/api/hello" if is_get => Route::Root,
         path if path.starts_with("/api/") => match api::page(path) {
             Some(page) if is_get => Route::Api(page),
             Some(_) => Route::WrongMethod("GET, HEAD"),
@@ -129,6 +135,8 @@ fn native(method: &Method, path: &str) -> Route {
         return Route::Realtime(Some(name.to_owned()));
     }
     let known = KNOWN.iter().find(|(tail, _)| bare.ends_with(tail));
+    // To fill in the middle is another operation, whose answers are chats.
+    let known = known.filter(|_| !bare.ends_with("/fim/completions"));
     match known {
         Some((_, endpoint)) if method == Method::POST => Route::Call(Call {
             provider: Some(name.to_owned()),
@@ -184,6 +192,8 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
 pub(super) fn dialect(path: &str) -> Format {
     if path.starts_with("/v1beta/") || path.starts_with("/v1alpha/") {
         Format::Gemini
+    } else if path.starts_with("/v1/messages") {
+        Format::Anthropic
     } else {
         Format::Chat
     }

@@ -59,13 +59,11 @@ for (const format of FORMATS) {
   });
 
   test(`${format}: a stream that breaks off is told`, async () => {
-    // OpenAI's client rejects nothing for a failed response, which is an event like others.
-    const events = [];
-    for await (const event of await client.responses.create(asked('story-cut', { stream: true }))) events.push(event);
-    const kinds = events.map((event) => event.type);
+    const kinds = [];
+    await assert.rejects(async () => {
+      for await (const event of await client.responses.create(asked('story-cut', { stream: true }))) kinds.push(event.type);
+    });
     assert.ok(kinds.includes('response.output_text.delta'), kinds.join());
-    assert.ok(!kinds.includes('response.completed'), kinds.join());
-    assert.equal(kinds.at(-1), 'response.failed');
-    assert.ok(events.at(-1).response.error.message);
+    assert.ok(['response.failed', 'error'].includes(kinds.at(-1)), kinds.join());
   });
 }

@@ -1,10 +1,12 @@
 //! Error envelopes: reading what providers send, writing OpenAI's.
 
+mod context;
 mod status;
 
 use bytes::Bytes;
 use serde::Serialize;
 
+pub use self::context::TOO_LONG;
 use crate::json;
 
 /// Longer error bodies are not kept verbatim, only what was understood of them.

@@ -8,6 +8,7 @@ mod finish;
 mod request;
 mod response;
 mod stream;
+pub(crate) mod strictness;
 mod think_tags;
 mod thinking;
 pub(crate) mod tool_names;

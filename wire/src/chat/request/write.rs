@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::tools::nest_format;
 use super::write_messages;
+use crate::chat::strictness;
 use crate::chat::tool_names::{fit_name, fit_user};
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
@@ -85,6 +86,7 @@ pub(crate) fn write_request(
         set("continue_final_message", true.into());
         set("add_generation_prompt", false.into());
     }
+    strictness::check(request, losses)?;
     let tools = write_tools(&request.tools, losses)?;
     let has_tools = !tools.is_empty();
     if has_tools {
@@ -173,8 +175,8 @@ fn write_response_format(format: &ResponseFormat) -> Option<Value> {
                 inner.insert("description".to_owned(), description.as_str().into());
             }
             inner.insert("schema".to_owned(), schema.clone());
-            if let Some(strict) = strict {
-                inner.insert("strict".to_owned(), (*strict).into());
+            if let Some(strict) = strictness::kept(*strict, Some(schema)) {
+                inner.insert("strict".to_owned(), strict.into());
             }
             Some(json!({"type": "json_schema", "json_schema": inner}))
         }
@@ -197,8 +199,8 @@ fn write_tools(tools: &[Tool], losses: &mut Losses) -> Result<Vec<Value>, Loss> 
                 if let Some(parameters) = parameters {
                     function.insert("parameters".to_owned(), parameters.clone());
                 }
-                if let Some(strict) = strict {
-                    function.insert("strict".to_owned(), (*strict).into());
+                if let Some(strict) = strictness::kept(*strict, parameters.as_ref()) {
+                    function.insert("strict".to_owned(), strict.into());
                 }
                 written.push(json!({"type": "function", "function": function}));
             }

@@ -89,7 +89,7 @@ fn a_whole_request_is_written() {
     request.response_format = Some(ResponseFormat::JsonSchema {
         name: "n".to_owned(),
         description: None,
-        schema: json!({"type": "object"}),
+        schema: json!({"type": "object", "additionalProperties": false}),
         strict: Some(true),
     });
     request.reasoning = Some(Reasoning {
@@ -117,7 +117,7 @@ fn a_whole_request_is_written() {
             "max_completion_tokens": 64,
             "stop": ["X"],
             "response_format": {"type": "json_schema",
-                "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": true}},
+                "json_schema": {"name": "n", "schema": {"type": "object", "additionalProperties": false}, "strict": true}},
             "reasoning_effort": "medium",
             "temperature": 0.5,
             "parallel_tool_calls": false,
@@ -128,6 +128,28 @@ fn a_whole_request_is_written() {
         })
     );
     assert_eq!(dropped, ["top_k", "cache_control"]);
+}
+
+#[test]
+fn a_schema_that_openai_takes_for_no_strict_one_is_not_called_so() {
+    let Tool::Function {
+        parameters, rest, ..
+    } = function("f")
+    else {
+        unreachable!()
+    };
+    let mut request = of_messages(vec![Message::new(Role::User, vec![Part::text("Hi")])]);
+    request.tools = vec![Tool::Function {
+        name: "f".to_owned(),
+        description: None,
+        parameters,
+        strict: Some(true),
+        cache: None,
+        rest,
+    }];
+    let (body, dropped) = write_to(&request, &TARGET);
+    assert_eq!(body["tools"][0]["function"]["strict"], json!(false));
+    assert_eq!(dropped, ["strict"]);
 }
 
 #[test]
