@@ -7,7 +7,7 @@ use crate::fields::RequestError;
 use crate::format::Format;
 use crate::framing::Framing;
 use crate::loss::{self, Carries, DropParams, Loss, Losses};
-use crate::neutral::{Reply, Request};
+use crate::neutral::{Param, Reply, Request};
 use crate::stream::{Decode, Encode, Relay};
 use crate::{anthropic, bedrock, chat, cohere, gemini, ollama, responses};
 
@@ -92,6 +92,20 @@ pub fn carries(to: Format) -> &'static Carries {
         Format::Bedrock => &bedrock::CARRIES,
         Format::Ollama => &ollama::CARRIES,
         Format::Cohere => &cohere::CARRIES,
+    }
+}
+
+/// The parameters that a format has and one of its models does not take, as far as its name tells; they are left out as hints.
+pub fn not_taken(to: Format, model: &str) -> &'static [Param] {
+    match to {
+        Format::Anthropic => anthropic::not_taken(model),
+        Format::Gemini => gemini::not_taken(model),
+        Format::Bedrock => bedrock::not_taken(model),
+        Format::Chat
+        | Format::Completions
+        | Format::Responses
+        | Format::Ollama
+        | Format::Cohere => &[],
     }
 }
 
