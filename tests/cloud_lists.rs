@@ -340,3 +340,33 @@ fn a_provider_that_is_left_out_says_what_it_needs() {
         "You have no key for this provider: weir key set groq --user ann"
     );
 }
+
+#[test]
+fn a_key_of_another_region_is_asked_there() {
+    let upstream = Upstream::start();
+    let file = format!(
+        "providers: {{bedrock: {{base_url: \"{}/{{region}}\"}}}}\n",
+        upstream.root_url()
+    );
+    let gateway = Gateway::builder(WEIR)
+        .file("conf.d/90-bedrock.yaml", &file)
+        .env("AWS_REGION", "eu-central-1")
+        .start();
+    gateway.add_user("ann");
+    let key = ["key", "set", "bedrock", "--user", "ann", "--kind", "aws"];
+    let profile = "[default]\naws_access_key_id = AKIDANN\naws_secret_access_key = secret\n";
+    let key = [&key[..], &["--region", "us-west-2"]].concat();
+    gateway.cli_with_input(&key, profile).assert_success();
+    let ann = gateway.client_with(&gateway.create_token("ann", &[]).secret);
+    upstream
+        .next(foundation_models())
+        .next(profiles("us.anthropic.claude-sonnet-5", None));
+    let list = ann.get("/v1/models").json();
+    model(&list, "bedrock/us.anthropic.claude-sonnet-5");
+    for one in upstream.requests() {
+        assert!(one.path.starts_with("/us-west-2/"), "{}", one.path);
+        let proof = one.header("authorization").unwrap_or_default();
+        assert!(proof.contains("AKIDANN/") && proof.contains("/us-west-2/bedrock/"));
+    }
+    assert_eq!(upstream.requests().len(), 2);
+}

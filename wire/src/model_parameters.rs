@@ -14,7 +14,7 @@ use crate::format::Format;
 use crate::loss::DropParams;
 use crate::model_catalogue::Ability;
 use crate::neutral::{Class, Param};
-use crate::translate::carries;
+use crate::translate::{carries, not_taken};
 
 /// What the schema depends on.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +128,11 @@ fn fate(facts: &Facts<'_>, params: &[Param]) -> Fate {
         _ => carries(format).params.contains(param),
     };
     if params.iter().any(is_carried) {
-        return Fate::Carried;
+        let not_taken = not_taken(format, facts.provider_model);
+        return match params.iter().any(|param| not_taken.contains(param)) {
+            true => lost(facts.policy, true),
+            false => Fate::Carried,
+        };
     }
     let is_hint = params.iter().all(|param| param.class() == Class::Hint);
     lost(facts.policy, is_hint)

@@ -122,6 +122,20 @@ pub fn carries(to: Format) -> &'static Carries {
     }
 }
 
+/// The parameters that a format has and one of its models does not take, as far as its name tells; they are left out as hints.
+pub fn not_taken(to: Format, model: &str) -> &'static [Param] {
+    match to {
+        Format::Anthropic => anthropic::not_taken(model),
+        Format::Gemini => gemini::not_taken(model),
+        Format::Bedrock => bedrock::not_taken(model),
+        Format::Chat
+        | Format::Completions
+        | Format::Responses
+        | Format::Ollama
+        | Format::Cohere => &[],
+    }
+}
+
 /// Writes a request for a target of another format.
 ///
 /// # Errors

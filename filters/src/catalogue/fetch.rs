@@ -32,9 +32,9 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Whether the provider refused the key this question.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Get(GetError::Status { status: 401 | 403 }))
+    /// Whether the provider knows the key and does not let it ask this.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Get(GetError::Status { status: 403 }))
     }
 
     /// Whether nobody is there: the usual state of a server on one's own machine, and nothing to complain about.

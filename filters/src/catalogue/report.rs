@@ -132,13 +132,13 @@ fn state(offer: &Offer, entries: &[Entry]) -> ProviderState {
 fn hint(offer: &Offer) -> Option<String> {
     let provider = offer.upstream.provider();
     let error = offer.list.as_ref().and_then(|list| list.error.as_ref());
-    let is_refused = error.is_some_and(|error| error.is_refusal());
+    let is_forbidden = error.is_some_and(|error| error.is_forbidden());
     match provider.models_api() {
-        ModelsApi::Bedrock if is_refused => Some(
+        ModelsApi::Bedrock if is_forbidden => Some(
             "its lists need the permissions `bedrock:ListFoundationModels` and `bedrock:ListInferenceProfiles`".to_owned(),
         ),
         // The header with the project needs more than calls do.
-        ModelsApi::Vertex if is_refused => Some(format!(
+        ModelsApi::Vertex if is_forbidden => Some(format!(
             "its list needs the permission `serviceusage.services.use` on the project; its models are called as `{}/<model>` all the same",
             provider.name
         )),

@@ -2,6 +2,8 @@
 //! they refuse with an error (<https://platform.claude.com/docs/en/build-with-claude/thinking>, and the "What's new" pages
 //! of Claude Opus 4.7, Opus 5, Opus 5.5 and Sonnet 5.5).
 
+use crate::neutral::Param;
+
 /// A model by its name, wherever it is served: `claude-opus-4-5-20251101`, `claude-3-7-sonnet@20250219`,
 /// `us.anthropic.claude-sonnet-4-6-v1:0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,18 @@ impl Model {
     /// Whether it knows the effort `xhigh`.
     pub fn has_xhigh(self) -> bool {
         self.version.is_some_and(|version| version >= (4, 7))
+    }
+}
+
+/// The parameters that the format has and a model does not take whatever else is asked for.
+pub(crate) fn not_taken(model: &str) -> &'static [Param] {
+    let model = Model::named(model);
+    if !model.takes_sampling() {
+        &[Param::Temperature, Param::TopP, Param::TopK]
+    } else if model.thinking() == Thinking::Never {
+        &[Param::Reasoning]
+    } else {
+        &[]
     }
 }
 

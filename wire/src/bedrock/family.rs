@@ -1,5 +1,7 @@
 //! Which family a model belongs to, as far as its id tells: the one API has rules that hold for some models alone.
 
+use crate::neutral::Param;
+
 /// A family of models with rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -92,6 +94,18 @@ impl Family {
     /// Whether `temperature` and `top_p` are refused together.
     pub fn refuses_both(self) -> bool {
         matches!(self, Self::Claude(version) if version >= (4, 1))
+    }
+}
+
+/// The parameters that the format has and a model does not take whatever else is asked for.
+pub(crate) fn not_taken(model: &str) -> &'static [Param] {
+    let family = Family::of(model);
+    match family {
+        _ if family.refuses_sampling() => &[Param::Temperature, Param::TopP, Param::TopK],
+        Family::Nova => &[Param::Reasoning],
+        Family::Other | Family::Hidden => &[Param::Reasoning, Param::TopK],
+        Family::GptOss => &[Param::TopK],
+        Family::Claude(_) | Family::Nova2 => &[],
     }
 }
 

@@ -14,6 +14,7 @@ mod response;
 mod stream;
 pub(crate) mod usage;
 
+pub(crate) use family::not_taken;
 pub use path::model_path;
 pub(crate) use request::{CARRIES, write_request};
 pub(crate) use response::read_reply;

@@ -1,5 +1,7 @@
 //! What a model can be told, by its name: the generations of Gemini differ in what they take, and answer 400 to the rest.
 
+use crate::neutral::Param;
+
 /// A generation of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Generation {
@@ -43,6 +45,14 @@ impl Generation {
     /// Whether `VALIDATED`, which holds arguments to their schema, is known.
     pub fn validates_arguments(self) -> bool {
         matches!(self, Self::Budgets | Self::Levels)
+    }
+}
+
+/// The parameters that the format has and a model does not take whatever else is asked for.
+pub(crate) fn not_taken(model: &str) -> &'static [Param] {
+    match Generation::of(model) {
+        Generation::Plain => &[Param::Reasoning],
+        Generation::Budgets | Generation::Levels | Generation::Unknown => &[],
     }
 }
 

@@ -217,3 +217,33 @@ fn the_limit_that_anthropic_is_given_is_a_default() {
     assert_eq!(default(Format::Anthropic, None), 4_096);
     assert_eq!(default(Format::Chat, Some(64_000)), Value::Null);
 }
+
+#[test]
+fn what_a_generation_of_models_does_not_take_is_no_parameter_of_it() {
+    let dropped = |format, provider_model| {
+        let told = schema(&Facts {
+            format: Some(format),
+            provider_model,
+            ..FACTS
+        });
+        names(&told, "/x-weir/dropped")
+    };
+    let has = |names: &[String], name: &str| names.iter().any(|it| it == name);
+    for (format, new, old) in [
+        (Format::Anthropic, "claude-opus-5-5", "claude-opus-4-5"),
+        (
+            Format::Bedrock,
+            "global.anthropic.claude-opus-5-5",
+            "us.anthropic.claude-opus-4-5-20251101-v1:0",
+        ),
+    ] {
+        let (new, old) = (dropped(format, new), dropped(format, old));
+        assert!(has(&new, "temperature") && has(&new, "top_k"), "{new:?}");
+        assert!(!has(&old, "temperature") && !has(&old, "top_k"), "{old:?}");
+    }
+    let thinks = |format, model| !has(&dropped(format, model), "reasoning_effort");
+    assert!(thinks(Format::Gemini, "gemini-2.5-pro"));
+    assert!(!thinks(Format::Gemini, "gemini-2.0-flash"));
+    assert!(!thinks(Format::Anthropic, "claude-3-5-haiku-latest"));
+    assert!(!thinks(Format::Bedrock, "amazon.nova-pro-v1:0"));
+}
