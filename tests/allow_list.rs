@@ -70,10 +70,6 @@ fn nothing_is_passed_on_whose_model_is_not_the_one_in_its_body() {
         ),
         ("/v1/responses/compact", json!({"model": "dear"})),
         (
-            "/v1/responses/compact",
-            json!({"model": "cheap", "Model": "dear"}),
-        ),
-        (
             "/v1/fine_tuning/jobs",
             json!({"model": "cheap", "method": {"grader": {"model": "dear"}}}),
         ),
@@ -83,6 +79,12 @@ fn nothing_is_passed_on_whose_model_is_not_the_one_in_its_body() {
             .post(path, &body)
             .assert_error(404, "model_not_found");
     }
+    client
+        .post(
+            "/v1/responses/compact",
+            &json!({"model": "cheap", "Model": "dear"}),
+        )
+        .assert_status(400);
     assert!(upstream.requests().is_empty());
     let compact = json!({"model": "cheap", "input": "hi"});
     client
@@ -101,6 +103,7 @@ fn another_spelling_of_a_known_route_is_metered_as_that_route() {
         "/providers/up/v1//chat/completions",
         "/providers/up/v1/chat/%63ompletions",
         "/providers/up/v1/chat/completions;x=1",
+        "/v1/chat/completions/",
     ];
     for path in spellings {
         client.post(path, &chat).assert_status(200);
@@ -108,7 +111,4 @@ fn another_spelling_of_a_known_route_is_metered_as_that_route() {
     }
     let calls = gateway.wait_for_calls(spellings.len());
     assert!(calls.iter().all(|call| call["kind"] == "chat"), "{calls:?}");
-    client
-        .post("/v1/chat/completions/", &chat)
-        .assert_error(404, "unknown_url");
 }

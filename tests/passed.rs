@@ -296,12 +296,14 @@ fn a_models_name_in_the_path_is_no_way_around_a_tokens_list() {
     let client = gateway.client_with(&bound.secret);
     let ask = json!({"model": "gpt-4o", "contents": []});
     for path in [
-        "/providers/up/v1beta/models/other%3AgenerateContent",
         "/providers/up/openai/deployments/other/anything",
         "/providers/up/model/other/converse",
     ] {
         client.post(path, &ask).assert_error(404, "model_not_found");
     }
+    // A colon that is encoded is a colon, and the error Google's.
+    let spelled = "/providers/up/v1beta/models/other%3AgenerateContent";
+    client.post(spelled, &ask).assert_status(404);
     assert!(upstream.requests().is_empty());
     let whole = gateway.create_token("admin", &["--models", "up/*"]);
     upstream.next(Reply::json(200, &json!({})));
