@@ -111,15 +111,17 @@ fn stretch_of(annotation: &Value) -> Option<(usize, usize)> {
 
 /// What stands before, in and after a stretch, of a text that begins at the character `at`.
 fn cut_at(text: &str, at: usize, (start, end): (usize, usize)) -> Option<(&str, &str, &str)> {
-    let split = |text: &'_ str, count: usize| {
-        let mut starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-        starts.nth(count)
-    };
-    let (before, rest) = text.split_at(split(text, start.checked_sub(at)?)?);
-    let (cited, after) = rest.split_at(split(rest, end.checked_sub(start)?)?);
+    let (before, rest) = split_after(text, start.checked_sub(at)?)?;
+    let (cited, after) = split_after(rest, end.checked_sub(start)?)?;
     let is_text =
         !cited.trim().is_empty() && (at > 0 || before.is_empty() || !before.trim().is_empty());
     is_text.then_some((before, cited, after))
+}
+
+/// The text up to so many characters, and the rest; none if it has fewer.
+fn split_after(text: &str, count: usize) -> Option<(&str, &str)> {
+    let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    text.split_at_checked(ends.nth(count)?)
 }
 
 /// A citation as clients read it. Its index is marked as not Anthropic's: with it, it would be refused there.
