@@ -1,5 +1,6 @@
 //! A client's own format, with proofs of thoughts in it that another provider gave: [`Signature::write`] put them there, and
-//! a vendor refuses what it did not sign. Thoughts with such proofs are taken out of a history; every other byte stays.
+//! a vendor refuses what it did not sign. Thoughts with such proofs are taken out of a history, and so are citations of what
+//! another provider found; every other byte stays.
 
 use crate::format::Format;
 use crate::gemini;
@@ -56,12 +57,25 @@ fn fate_of_block(block: &str) -> Fate {
     let proof = match text_member(block, "type").as_deref() {
         Some("thinking") => text_member(block, "signature"),
         Some("redacted_thinking") => text_member(block, "data"),
+        Some("text") => return fate_of_text(block),
         _ => return Fate::Kept,
     };
     match proof.filter(|proof| !proof.is_empty()) {
         Some(proof) if is_own(&proof, Format::Anthropic) => Fate::Kept,
         _ => Fate::Gone,
     }
+}
+
+/// A text, whose citations may be of pages that another provider found.
+fn fate_of_text(block: &str) -> Fate {
+    let fate_of_citation = |citation: &str| match text_member(citation, "encrypted_index") {
+        Some(index) if !is_own(&index, Format::Anthropic) => Fate::Gone,
+        _ => Fate::Kept,
+    };
+    let changed = with_member(block, "citations", |list| {
+        with_elements(list, fate_of_citation)
+    });
+    changed.map_or(Fate::Kept, Fate::Changed)
 }
 
 /// Reasoning items of OpenAI's Responses.
@@ -157,6 +171,13 @@ mod tests {
             {"role":"assistant","content":[{"type":"redacted_thinking","data":"weir.responses.X"}]},
             {"role":"assistant","content":[{"type":"thinking","thinking":"d","signature":""},{"type":"text","text":"e"}]}],"z":[]}"#;
         let expected = r#"{"model":"m","exact":1.10, "messages":[{"role":"user","content":"\"weir. is a name"},{"role":"assistant","content":[{"type":"thinking","thinking":"b","signature":"Own"},{"type":"text","text":"c"}]},{"role":"assistant","content":[{"type":"text","text":"e"}]}],"z":[]}"#;
+        assert_eq!(stripped(Format::Anthropic, body).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn anthropic_gets_back_only_what_it_cited() {
+        let body = r#"{"messages":[{"role":"assistant","content":[{"type":"text","text":"a","citations":[{"url":"x","encrypted_index":"weir.chat."},{"url":"y","encrypted_index":"Eo8B"}]},{"type":"text","text":"\"weir."}]}]}"#;
+        let expected = r#"{"messages":[{"role":"assistant","content":[{"type":"text","text":"a","citations":[{"url":"y","encrypted_index":"Eo8B"}]},{"type":"text","text":"\"weir."}]}]}"#;
         assert_eq!(stripped(Format::Anthropic, body).as_deref(), Some(expected));
     }
 

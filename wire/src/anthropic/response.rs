@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::citations::annotations;
+use super::citations::{annotations, cited_blocks};
 use super::finish;
 use super::names::{ToolNames, fit};
 use super::request::read_parts;
@@ -147,7 +147,11 @@ pub(super) fn message_id(id: Option<&str>, context: &Context) -> String {
 fn write_part(part: &Part) -> Vec<Value> {
     match &part.content {
         Content::Text(text) if text.is_empty() => Vec::new(),
-        Content::Text(text) | Content::Refusal(text) => vec![json!({"type": "text", "text": text})],
+        Content::Text(text) => match part.rest.get("annotations") {
+            Some(Value::Array(annotations)) => cited_blocks(text, annotations),
+            _ => vec![json!({"type": "text", "text": text})],
+        },
+        Content::Refusal(text) => vec![json!({"type": "text", "text": text})],
         Content::Thinking(thinking) => write_thinking(thinking).into_iter().collect(),
         Content::ToolCall(call) => write_tool_use(call),
         Content::Image {

@@ -50,7 +50,12 @@ impl Detail {
 
     /// Whether it says something that a plain text beside it does not: all others need not be read.
     pub fn is_proof(raw: &str) -> bool {
-        let has = |mark: &str| memchr::memmem::find(raw.as_bytes(), mark.as_bytes()).is_some();
+        // Many servers write an empty one on every piece.
+        let is_filled = |rest: &str| {
+            let value = rest.trim_start().strip_prefix(':').map(str::trim_start);
+            value.is_none_or(|value| value.starts_with('"') && !value.starts_with("\"\""))
+        };
+        let has = |key: &str| raw.split(key).skip(1).any(is_filled);
         has("\"signature\"") || has("\"data\"")
     }
 

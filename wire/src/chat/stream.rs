@@ -1,5 +1,6 @@
 //! Streams of `chat.completion.chunk`, both ways.
 
+mod answer;
 mod calls;
 mod chunk;
 mod decoder;

@@ -184,7 +184,7 @@ mod tests {
             let mut rest = answer.as_str();
             for size in sizes.iter().cycle() {
                 let at = rest.char_indices().nth(*size).map_or(rest.len(), |(at, _)| at);
-                let (piece, after) = rest.split_at(at);
+                let (piece, after) = rest.split_at_checked(at).unwrap();
                 pieces.push(piece);
                 rest = after;
                 if rest.is_empty() {

@@ -9,15 +9,16 @@ mod event;
 mod param;
 mod reply;
 mod request;
+mod signature;
 
 pub use content::{
-    CacheMark, Content, ContentKind, Message, Part, Role, Signature, Source, Thinking, ToolCall,
-    ToolResult,
+    CacheMark, Content, ContentKind, Message, Part, Role, Source, Thinking, ToolCall, ToolResult,
 };
 pub use event::Event;
 pub use param::{Class, Param};
 pub use reply::{Choice, Finish, Reply};
 pub use request::{Reasoning, Request, ResponseFormat, Tool, ToolChoice};
+pub use signature::Signature;
 
 /// Members of a JSON object, in their order.
 pub type Fields = serde_json::Map<String, serde_json::Value>;

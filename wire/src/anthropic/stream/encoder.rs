@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use super::object_end::ObjectEnd;
+use crate::anthropic::citations::citation;
 use crate::anthropic::finish::{self, Said};
 use crate::anthropic::response::{
     carrier_block, image_block, message_id, redacted_block, tool_use_block,
@@ -128,6 +129,7 @@ impl Encode for Encoder {
                 tool,
                 text,
             } => self.take_input(*tool, text, out),
+            Event::Annotations { choice: 0, value } => self.cite(value, out),
             Event::Finish { choice: 0, finish } => self.finish = finish.clone(),
             Event::Usage(usage) => self.usage = *usage,
             Event::Ping => out.extend_from_slice(PING),
@@ -170,6 +172,23 @@ impl Encoder {
             self.open = Open::Text;
         }
         self.write_delta(text, out);
+    }
+
+    /// Citations are of the open text; behind its end there is no place for them.
+    fn cite(&self, annotations: &Value, out: &mut Vec<u8>) {
+        if !matches!(self.open, Open::Text) {
+            return;
+        }
+        let index = self.next.saturating_sub(1);
+        let list = annotations.as_array().into_iter().flatten();
+        for citation in list.filter_map(citation) {
+            let delta = json!({
+                "type": "content_block_delta",
+                "index": index,
+                "delta": {"type": "citations_delta", "citation": citation},
+            });
+            write_event("content_block_delta", &delta, out);
+        }
     }
 
     fn open_thinking(&mut self, out: &mut Vec<u8>) {

@@ -228,7 +228,7 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"","reasoning_content":"\u00e9\n"},"index":3}]}"#;
         assert_eq!(read(thought.as_bytes()), plain(3, "é\n", true));
         let detailed = r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"","reasoning":"Hm","reasoning_details":
-            [{"type":"reasoning.text","text":"Hm","format":"anthropic-claude-v1","index":0}]}}]}"#;
+            [{"type":"reasoning.text","text":"Hm","signature":null,"data": "","index":0}]}}]}"#;
         assert_eq!(read(detailed.as_bytes()), plain(0, "Hm", true));
     }
 
