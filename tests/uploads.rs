@@ -170,6 +170,25 @@ fn an_answer_that_comes_early_is_told_at_once_and_the_rest_is_not_waited_for() {
 }
 
 #[test]
+fn a_large_body_of_any_kind_that_is_answered_early_is_not_sent_to_its_end() {
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = before(builder(), &provider);
+    let mut chat = weir_testkit::chat_body("up/ok");
+    chat["messages"][0]["content"] = "x".repeat(25 * MIB).into();
+    let client = gateway.client();
+    let mut connection = client.connect();
+    connection.send(&client.request("/v1/chat/completions", &[], chat.to_string().as_bytes()));
+    let mut stream = accept(&provider);
+    let body = r#"{"error":{"message":"Too large.","type":"x","code":"too_large","param":null}}"#;
+    let head = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json";
+    let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).unwrap();
+    // Nothing of the body was read yet.
+    connection.response().assert_error(413, "too_large");
+    assert!(drain(stream) < 25 * MIB);
+}
+
+#[test]
 fn a_key_that_is_refused_early_is_told_as_ours_and_not_in_the_providers_words() {
     let upstream = Upstream::start();
     let gateway = serving(builder(), &upstream);

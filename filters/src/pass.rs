@@ -26,7 +26,7 @@ pub(crate) async fn read<C: Client>(
     let content_type = pass.content_type.clone();
     let read = match client.body_len() {
         Some(len) if len > KEPT_BYTES as u64 => {
-            Unread::Large(upload::passing(content_type, len, &places)?)
+            Unread::Large(Box::new(upload::passing(content_type, len, &places)?))
         }
         Some(_) => Unread::Small(client.read_body().await?),
         None => upload::measure(client, content_type, places).await?,
@@ -35,7 +35,7 @@ pub(crate) async fn read<C: Client>(
         Unread::Small(body) => body,
         Unread::Large(upload) => {
             return Ok(Ask {
-                upload: Some(upload),
+                upload: Some(*upload),
                 head: no_head,
                 body: Bytes::new(),
                 _memory: None,

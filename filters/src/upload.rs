@@ -181,7 +181,7 @@ pub(crate) async fn read(
 /// A body of which nothing is interpreted: small and whole, or large, on disk or passing by.
 pub(crate) enum Unread {
     Small(Body),
-    Large(Upload),
+    Large(Box<Upload>),
 }
 
 /// Reads a body of which nobody told the length: a provider is told it before the first byte.
@@ -200,12 +200,12 @@ pub(crate) async fn measure(
     let len = kept.len;
     Ok(match kept.finish() {
         Stored::Memory(bytes, memory) => Unread::Small(Body { bytes, memory }),
-        stored => Unread::Large(Upload {
+        stored => Unread::Large(Box::new(Upload {
             form: None,
             content_type,
             len,
             stored,
-        }),
+        })),
     })
 }
 
