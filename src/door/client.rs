@@ -5,7 +5,7 @@ mod reading;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use uuid::Uuid;
@@ -224,10 +224,11 @@ impl Sink for SessionClient<'_> {
         }
         let sent = async {
             let mut head = self.head(head)?;
-            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2). Of how long it would be only who
-            // has it can tell.
+            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2). How long one would be that is not
+            // here only who has it can tell, and some answers have none to tell of (section 8.6).
             let is_head = self.session.req_header().method == Method::HEAD;
-            if !(is_head && head.headers.contains_key(http::header::CONTENT_LENGTH)) {
+            let is_elsewhere = is_head && body.is_empty();
+            if !is_elsewhere && head.status != StatusCode::NO_CONTENT {
                 head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
             }
             self.session.write_response_header(Box::new(head)).await?;
