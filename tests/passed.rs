@@ -3,7 +3,7 @@
 use serde_json::json;
 use weir_testkit::form::{FORM, form};
 use weir_testkit::gateway::operator_key;
-use weir_testkit::{Gateway, Reply, Upstream};
+use weir_testkit::{Act, Gateway, Play, Reply, Upstream};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 fn start(upstream: &Upstream) -> Gateway {
@@ -255,10 +255,30 @@ fn a_head_is_passed_on_and_answered_at_once() {
     let mut conn = client.connect();
     conn.send(&client.head("HEAD", "/v1/files/file-1/content", &[], None));
     // How long it would be is told, though nothing of it comes.
-    let head = conn.events().head;
+    let head = conn.head();
     head.assert_status(200);
     assert_eq!(head.header("content-length"), Some("100"));
     assert_eq!(upstream.last_request().method, "HEAD");
+}
+
+#[test]
+fn an_answer_without_a_body_tells_no_length_and_leaves_the_connection_in_order() {
+    let upstream = Upstream::start();
+    let gateway = start(&upstream);
+    let client = gateway.client();
+    let mut connection = client.connect();
+    for (method, status) in [("DELETE", 204), ("HEAD", 200), ("DELETE", 204)] {
+        let bare = format!("HTTP/1.1 {status} Fine\r\n\r\n");
+        upstream.next(Play::new().send(bare).act(Act::Close));
+        connection.send(&client.head(method, "/v1/files/file-1", &[], None));
+        let head = connection.head();
+        head.assert_status(status);
+        assert_eq!(head.header("content-length"), None, "{method}");
+        assert_eq!(head.header("transfer-encoding"), None, "{method}");
+    }
+    upstream.next(Reply::json(200, &json!({"object": "list"})));
+    connection.send(&client.head("GET", "/v1/files", &[], None));
+    connection.response().assert_status(200);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weir_testkit::form::{FORM, form};
+use weir_testkit::h2c::Upload;
 use weir_testkit::{
     Act, Authority, Conn, Gateway, GatewayBuilder, H2Front, Outcome, PATIENCE, Play, Reply,
     TlsPipe, Upstream,
@@ -166,6 +167,25 @@ fn an_answer_that_comes_early_is_told_at_once_and_the_rest_is_not_waited_for() {
         let told = |call: &Value| call["status"] == status && call["end"] == "failed";
         assert!(calls.iter().any(told), "{path} {status}: {calls:?}");
     }
+}
+
+#[test]
+fn a_large_body_of_any_kind_that_is_answered_early_is_not_sent_to_its_end() {
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = before(builder(), &provider);
+    let mut chat = weir_testkit::chat_body("up/ok");
+    chat["messages"][0]["content"] = "x".repeat(25 * MIB).into();
+    let client = gateway.client();
+    let mut connection = client.connect();
+    connection.send(&client.request("/v1/chat/completions", &[], chat.to_string().as_bytes()));
+    let mut stream = accept(&provider);
+    let body = r#"{"error":{"message":"Too large.","type":"x","code":"too_large","param":null}}"#;
+    let head = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json";
+    let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).unwrap();
+    // Nothing of the body was read yet.
+    connection.response().assert_error(413, "too_large");
+    assert!(drain(stream) < 25 * MIB);
 }
 
 #[test]
@@ -539,4 +559,54 @@ fn a_client_that_leaves_its_form_resets_the_stream_of_a_provider_over_tls() {
         "{calls:?}"
     );
     assert_eq!(secure.front.connections(), 1);
+}
+
+/// The same over HTTP/2. Where it is answered meanwhile, less of it is sent.
+fn begin_h2(gateway: &Gateway, form: &[u8], sent: usize) -> Upload {
+    let (address, token) = (gateway.address(), weir_testkit::ADMIN_TOKEN);
+    let mut upload = Upload::begin(address, token, SPEECH, FORM[0].1, form.len());
+    upload.send(&form[..sent], PATIENCE);
+    upload
+}
+
+#[test]
+fn over_http_2_a_form_passes_by_and_only_its_stream_ends_with_an_early_answer() {
+    let upstream = Upstream::start();
+    let gateway = serving(builder(), &upstream);
+    let chat = weir_testkit::chat_body("up/ok").to_string();
+    let body = form("up/whisper-1", 12 * MIB, true);
+    upstream.next(Reply::json(200, &json!({"text": "ok"})));
+    let answer = begin_h2(&gateway, &body, body.len()).finish();
+    assert_eq!(answer.status, 200);
+    assert!(upstream.last_request().body == form("whisper-1", 12 * MIB, true));
+    upstream.next(Reply::error(413, "too_large", "Too large.").early());
+    let upload = begin_h2(&gateway, &body, 2 * MIB);
+    let [early, next] = upload.response_then_post("/v1/chat/completions", &chat);
+    assert_eq!((early.status, next.status), (413, 200));
+    let body = String::from_utf8(early.body).unwrap();
+    assert!(body.contains("too_large"), "{body}");
+}
+
+#[test]
+fn over_http_2_a_client_that_leaves_its_form_cancels_it_though_the_provider_takes_nothing() {
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = Upstream::start();
+    let little = builder()
+        .set("server", "max_spool_bytes: 64KiB")
+        .provider("other", &other);
+    let gateway = before(little, &provider);
+    let body = form("up/whisper-1", 40 * MIB, true);
+    let mut upload = begin_h2(&gateway, &body, 2 * MIB);
+    let stream = accept(&provider);
+    let is_taken = upload.send(&body[2 * MIB..], Duration::from_millis(500));
+    assert!(!is_taken, "the provider's slowness reaches the client");
+    let chat = weir_testkit::chat_body("other/ok").to_string();
+    let next = upload.reset_then_post("/v1/chat/completions", &chat);
+    assert_eq!(next.status, 200);
+    let calls = gateway.wait_for_calls(2);
+    assert!(
+        calls.iter().any(|call| call["end"] == "cancelled"),
+        "{calls:?}"
+    );
+    assert!(drain(stream) < body.len());
 }

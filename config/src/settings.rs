@@ -112,7 +112,7 @@ section! {
         max_bodies_memory_bytes: usize = "512MiB" as BYTES,
         /// Largest form with files (audio, images). It passes by on its way to the provider, or waits on disk.
         max_upload_bytes: usize = "512MiB" as BYTES,
-        /// Largest size of all forms that wait on disk, in `data_dir`, together.
+        /// Largest size of all forms that wait on disk, in `data_dir`, together: those whose model comes last, and what a slow provider has not taken yet.
         max_spool_bytes: usize = "2GiB" as BYTES,
         /// How long an idle client connection is kept open.
         keepalive_idle_ms: u64 = "75s" as MILLIS,

@@ -2,6 +2,7 @@
 //! connection back. Plain HTTP/1.1 is sent as one write; TLS negotiates HTTP/2 by ALPN.
 
 mod hearing;
+mod reading;
 mod sending;
 
 use std::sync::Arc;
@@ -12,12 +13,11 @@ use h2::SendStream;
 use http::Method;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
-use pingora::http::ResponseHeader;
 use pingora::protocols::Stream;
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1;
 use pingora::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
-use pingora::{Error, ErrorType, RetryType};
+use pingora::{Error, ErrorType};
 use tokio::io::AsyncWriteExt;
 
 use crate::demo::Demo;
@@ -32,7 +32,7 @@ pub(crate) use sending::Sending;
 const POOL_CONNECTIONS: usize = 4_096;
 /// Room for a request's head.
 const HEAD_BYTES: usize = 512;
-/// Bodies up to this many bytes leave in the same write as the head.
+/// Bodies up to this many bytes leave in the same write as the head. A larger one may be answered before it has left.
 const ONE_WRITE_BYTES: usize = 64 * 1024;
 
 /// The connections to providers.
@@ -106,6 +106,10 @@ impl Connectors {
         body: Bytes,
         fresh: bool,
     ) -> Result<Link, LinkError> {
+        if body.len() > ONE_WRITE_BYTES {
+            // Boxed: few requests are so large, and every call would keep the room for it.
+            return Box::pin(self.send_large(address, head, body, fresh)).await;
+        }
         let link = if address.peer.is_tls() {
             // Boxed: Pingora's TLS connect is many times the size of everything else a call keeps while it waits.
             Box::pin(self.send_secure(address, head, body)).await?
@@ -113,6 +117,23 @@ impl Connectors {
             self.send_plain(address, head, &body, fresh).await?
         };
         Ok(Link::Network(Box::new(link)))
+    }
+
+    async fn send_large(
+        &self,
+        address: &Arc<Address>,
+        head: RequestHead<'_>,
+        body: Bytes,
+        fresh: bool,
+    ) -> Result<Link, LinkError> {
+        let len = body.len() as u64;
+        let mut sending = self.begin(address, head, len, fresh).await?;
+        let is_sent = sending.write(body).await;
+        Ok(if is_sent {
+            sending.finish()
+        } else {
+            sending.stop()
+        })
     }
 
     async fn send_plain(
@@ -124,16 +145,11 @@ impl Connectors {
     ) -> Result<NetworkLink, LinkError> {
         let (mut stream, reused) = self.plain_stream(address, fresh).await?;
         let is_bodiless = *head.method == Method::HEAD;
-        let mut wire = Vec::with_capacity(HEAD_BYTES + body.len().min(ONE_WRITE_BYTES));
+        let mut wire = Vec::with_capacity(HEAD_BYTES + body.len());
         head.to_bytes(body.len() as u64, &mut wire);
+        wire.extend_from_slice(body);
         let sending = async {
-            if body.len() <= ONE_WRITE_BYTES {
-                wire.extend_from_slice(body);
-                stream.write_all(&wire).await?;
-            } else {
-                stream.write_all(&wire).await?;
-                stream.write_all(body).await?;
-            }
+            stream.write_all(&wire).await?;
             stream.flush().await
         };
         let sent = tokio::time::timeout(write_limit(address), sending).await;
@@ -215,13 +231,14 @@ impl Connectors {
         Ok((session, reused))
     }
 
-    /// Connects and sends the head of a request whose body of `body_len` bytes leaves piece by piece. Such a body cannot
-    /// be sent twice, so no pooled connection is trusted with it where that can be helped.
+    /// Connects and sends the head of a request whose body of `body_len` bytes leaves piece by piece. What cannot be sent
+    /// twice asks for a `fresh` connection, and no pooled one is trusted with it where that can be helped.
     pub(crate) async fn begin(
         &self,
         address: &Arc<Address>,
         head: RequestHead<'_>,
         body_len: u64,
+        fresh: bool,
     ) -> Result<Sending, LinkError> {
         let address = Arc::clone(address);
         let (stream, reused) = if address.peer.is_tls() {
@@ -239,7 +256,7 @@ impl Connectors {
                 }
             }
         } else {
-            self.plain_stream(&address, true).await?
+            self.plain_stream(&address, fresh).await?
         };
         let mut wire = Vec::with_capacity(HEAD_BYTES);
         head.to_bytes(body_len, &mut wire);
@@ -287,107 +304,6 @@ impl Connectors {
             // The slot on the shared connection is counted: it must be given back even so.
             let secure = &self.secure;
             Box::pin(secure.release_http_session(session, &link.address.peer, None)).await;
-        }
-    }
-}
-
-impl Link {
-    /// Reads the answer's head, 1xx skipped. `limit` is the time to the first byte.
-    pub(crate) async fn read_head(&mut self, limit: Duration) -> Result<(), LinkError> {
-        match self {
-            Self::Network(link) => link.read_head(limit).await,
-            Self::Demo(_) => Ok(()),
-        }
-    }
-
-    /// The head that was read.
-    pub(crate) fn head(&self) -> Option<&ResponseHeader> {
-        match self {
-            Self::Network(link) => link.session.as_ref()?.response_header(),
-            Self::Demo(demo) => Some(demo.head()),
-        }
-    }
-
-    /// The next piece of the body; `None` at its end. Silence longer than set with [`Self::set_idle`] is an error.
-    pub(crate) async fn read_body(&mut self) -> Result<Option<Bytes>, LinkError> {
-        match self {
-            Self::Network(link) => {
-                let Some(session) = link.session.as_mut().filter(|_| !link.is_bodiless) else {
-                    return Ok(None);
-                };
-                let read = session.read_response_body().await;
-                link.drained = matches!(read, Ok(None));
-                read.map_err(|error| match error.etype() {
-                    ErrorType::ReadTimedout => LinkError::IdleTimeout,
-                    _ => LinkError::Broken("the connection broke inside the body"),
-                })
-            }
-            Self::Demo(demo) => Ok(demo.next_piece().await),
-        }
-    }
-
-    /// Whether the answer was read to its end, so that its connection may serve again. Where the request did not leave whole,
-    /// the next one would be taken for the rest of it.
-    pub(crate) fn is_read(&self) -> bool {
-        match self {
-            Self::Network(link) => link.drained && !link.send_failed,
-            Self::Demo(_) => true,
-        }
-    }
-
-    /// Sets the silence allowed between two pieces of the body.
-    pub(crate) fn set_idle(&mut self, limit: Duration) {
-        if let Self::Network(link) = self
-            && let Some(session) = link.session.as_mut()
-        {
-            session.set_read_timeout(Some(limit));
-        }
-    }
-}
-
-impl NetworkLink {
-    async fn read_head(&mut self, limit: Duration) -> Result<(), LinkError> {
-        let Some(session) = self.session.as_mut() else {
-            return Err(LinkError::Broken("the connection is closed"));
-        };
-        session.set_read_timeout(Some(limit));
-        if let Some(error) = self.failed.take() {
-            return Err(self.head_error(&error));
-        }
-        if matches!(session, HttpSession::H2(_)) && session.response_header().is_some() {
-            // It was heard while the body was being written.
-            self.answered = true;
-            return Ok(());
-        }
-        loop {
-            match session.read_response_header().await {
-                Ok(()) => {}
-                Err(error) => return Err(self.head_error(&error)),
-            }
-            let head = session.response_header();
-            if head.is_some_and(|head| !head.status.is_informational()) {
-                self.answered = true;
-                return Ok(());
-            }
-        }
-    }
-
-    /// Whether it was the pooled connection that failed. On HTTP/2 it can also be this one request, which the provider may
-    /// have begun to work on; Pingora tells the two apart (RFC 9113, section 8.7).
-    fn was_dead(&self, error: &Error) -> bool {
-        match self.session {
-            Some(HttpSession::H2(_)) => error.retry != RetryType::Decided(false),
-            _ => true,
-        }
-    }
-
-    fn head_error(&self, error: &Error) -> LinkError {
-        match error.etype() {
-            ErrorType::ReadTimedout => LinkError::FirstByteTimeout,
-            ErrorType::InvalidHTTPHeader => LinkError::Broken("its answer is not HTTP"),
-            _ if self.reused && !self.answered && self.was_dead(error) => LinkError::DeadPooled,
-            _ if self.send_failed => LinkError::Broken("the request could not be sent whole"),
-            _ => LinkError::Broken("the connection closed before an answer"),
         }
     }
 }

@@ -172,7 +172,7 @@ impl<S: Sink> Run<'_, S> {
                 .address_for(attempt.key, &gateway.clock, turn)
                 .await;
             let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
-            gateway.connectors.begin(&address, head, length).await
+            gateway.connectors.begin(&address, head, length, true).await
         };
         let begun = self.delivery.wait(begin).await?;
         let mut sending = begun.map_err(|error| self.link_failure(target, &error))?;

@@ -1,21 +1,19 @@
 //! A client's session as the way of a request sees it: where the body comes from and the answer goes to.
 
+mod reading;
+
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Method, Version};
-use pingora::ErrorType;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
-use tokio::time::Instant;
 use uuid::Uuid;
-use weir_config::Settings;
 use weir_filters::answer::{JSON, push_rate, push_retry_after};
-use weir_filters::gateway::{Body, Client, Gateway};
+use weir_filters::gateway::Gateway;
 use weir_filters::identify::Credential;
-use weir_filters::read::ReadError;
 use weir_filters::refusal::Refusal;
-use weir_filters::sink::{Gone, Headers, ReplyHead, Sink, Source};
+use weir_filters::sink::{Gone, Headers, ReplyHead, Sink};
 use weir_filters::told::Told;
 use weir_wire::format::Format;
 
@@ -28,8 +26,6 @@ static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering"
 
 /// Unread bodies up to this size are read away so that the connection can go on; larger ones end it.
 const DRAIN_INLINE_BYTES: usize = 64 * 1024;
-/// The memory a body holds before it is known to be larger.
-const FIRST_SHARE_BYTES: usize = 64 * 1024;
 /// Pieces of a whole answer that each have the write timeout for themselves, so that a slow but living client gets all.
 const SLICE_BYTES: usize = 64 * 1024;
 /// How long the rest of a refused body is read away, so that the client can see the answer before a reset.
@@ -37,9 +33,6 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How often a client that is not being read from is looked at, to see whether it has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What Pingora calls a chunked body that is not framed as HTTP says.
-const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
-const INVALID_TRAILER: ErrorType = ErrorType::new("InvalidTrailerEnd");
 /// States of a TCP connection whose other end has sent its end, or a reset (include/net/tcp_states.h in Linux): TIME_WAIT,
 /// CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING.
 const CLOSED_STATES: [u8; 5] = [6, 7, 8, 9, 11];
@@ -225,105 +218,6 @@ impl<'a> SessionClient<'a> {
         let info = socket.and_then(|socket| socket.tcp_info());
         info.is_some_and(|info| CLOSED_STATES.contains(&info.tcpi_state))
     }
-
-    async fn next_piece(&mut self, until: Instant) -> Result<Option<Bytes>, Refusal> {
-        match tokio::time::timeout_at(until, self.session.read_request_body()).await {
-            Ok(Ok(piece)) => Ok(piece),
-            Ok(Err(error)) => {
-                self.after = After::Close;
-                match error.etype() {
-                    ErrorType::ReadTimedout => Err(Refusal::SlowBody),
-                    ErrorType::InvalidHTTPHeader | &INVALID_CHUNK | &INVALID_TRAILER => {
-                        self.is_broken = true;
-                        Err(Refusal::BrokenBody)
-                    }
-                    _ => {
-                        self.has_left = true;
-                        Err(Refusal::Gone)
-                    }
-                }
-            }
-            Err(_) => {
-                self.after = After::Close;
-                Err(Refusal::SlowBody)
-            }
-        }
-    }
-
-    async fn read_bounded(&mut self, settings: &Settings) -> Result<Body, Refusal> {
-        let max_bytes = settings.server.max_body_bytes;
-        let too_large = || Refusal::Read(ReadError::TooLarge { max_bytes });
-        let declared = self.declared_length();
-        if declared.is_some_and(|declared| declared > max_bytes) {
-            return Err(too_large());
-        }
-        // Memory is taken as bytes arrive: a length that is only announced must not keep others out.
-        let mut room = declared.map_or(FIRST_SHARE_BYTES, |it| it.min(FIRST_SHARE_BYTES));
-        let mut memory = self.gateway.body_memory.take(room)?;
-        if self.expects_continue() {
-            let told = self.session.write_continue_response().await;
-            told.map_err(|_| Refusal::Gone)?;
-        }
-        let started = Instant::now();
-        let mut whole = BytesMut::new();
-        loop {
-            let until = started + self.gateway.body_time(settings, whole.len());
-            let Some(piece) = self.next_piece(until).await? else {
-                break;
-            };
-            if whole.len() + piece.len() > max_bytes {
-                return Err(too_large());
-            }
-            if whole.is_empty() && self.session.is_body_done() {
-                // The usual small body is one piece already: no second copy.
-                return Ok(Body {
-                    bytes: piece,
-                    memory: Some(memory),
-                });
-            }
-            if whole.is_empty() {
-                whole.reserve(room.max(piece.len()));
-            }
-            if whole.len() + piece.len() > room {
-                let more = room.min(max_bytes.saturating_sub(room)).max(piece.len());
-                memory.merge(self.gateway.body_memory.take(more)?);
-                room += more;
-            }
-            whole.extend_from_slice(&piece);
-        }
-        Ok(Body {
-            bytes: whole.freeze(),
-            memory: Some(memory),
-        })
-    }
-}
-
-impl Client for SessionClient<'_> {
-    async fn read_body(&mut self) -> Result<Body, Refusal> {
-        let routes = self.gateway.routes();
-        self.read_bounded(&routes.settings).await
-    }
-}
-
-impl Source for SessionClient<'_> {
-    fn body_len(&self) -> Option<u64> {
-        self.declared_length().map(|it| it as u64)
-    }
-
-    async fn body_piece(&mut self) -> Result<Option<Bytes>, Refusal> {
-        if !self.is_continued && self.expects_continue() {
-            let told = self.session.write_continue_response().await;
-            told.map_err(|_| Refusal::Gone)?;
-            self.is_continued = true;
-        }
-        let (gateway, since) = (self.gateway, Instant::now());
-        let time = gateway.body_time(&gateway.routes().settings, self.body_read);
-        let left = time.saturating_sub(self.body_waited);
-        let piece = self.next_piece(since + left).await?;
-        self.body_waited += since.elapsed();
-        self.body_read += piece.as_ref().map_or(0, Bytes::len);
-        Ok(piece)
-    }
 }
 
 impl Sink for SessionClient<'_> {
@@ -337,10 +231,11 @@ impl Sink for SessionClient<'_> {
         }
         let sent = async {
             let mut head = self.head(head)?;
-            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2). Of how long it would be only who
-            // has it can tell.
+            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2). How long one would be that is not
+            // here only who has it can tell, and some answers have none to tell of (section 8.6).
             let is_head = self.session.req_header().method == Method::HEAD;
-            if !(is_head && head.headers.contains_key(http::header::CONTENT_LENGTH)) {
+            let is_elsewhere = is_head && body.is_empty();
+            if !is_elsewhere && head.status != StatusCode::NO_CONTENT {
                 head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
             }
             self.session.write_response_header(Box::new(head)).await?;

@@ -1,12 +1,15 @@
 //! HTTP/2 without TLS and with prior knowledge, just enough to show that the door speaks it.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
 /// What came back over HTTP/2.
 #[derive(Debug)]
@@ -66,11 +69,93 @@ pub fn leave_then_post(
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
-    runtime.block_on(work)
+    runtime().block_on(work)
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build();
+    runtime.expect("a runtime starts")
+}
+
+/// A request whose body is sent piece by piece, on a connection of its own.
+pub struct Upload {
+    runtime: Runtime,
+    session: Session,
+    response: ResponseFuture,
+    body: SendStream<Bytes>,
+}
+
+impl Upload {
+    /// Sends the head of a `POST` whose body has so many bytes.
+    pub fn begin(
+        address: SocketAddr,
+        token: &str,
+        path: &str,
+        content_type: &str,
+        len: usize,
+    ) -> Self {
+        let runtime = runtime();
+        let (session, response, body) = runtime.block_on(async {
+            let mut session = Session::open(address, token).await;
+            let begun = session.begin(path, content_type, Some(len)).await;
+            (session, begun.0, begun.1)
+        });
+        Self {
+            runtime,
+            session,
+            response,
+            body,
+        }
+    }
+
+    /// Sends these bytes as the gateway takes them; false where it takes no more, or not in time.
+    pub fn send(&mut self, bytes: &[u8], limit: Duration) -> bool {
+        let sending = send_all(&mut self.body, Bytes::copy_from_slice(bytes));
+        let in_time = self
+            .runtime
+            .block_on(async { tokio::time::timeout(limit, sending).await });
+        in_time.unwrap_or(false)
+    }
+
+    /// Leaves, and then sends `next` on the same connection.
+    pub fn reset_then_post(mut self, path: &str, next: &str) -> H2Response {
+        self.body.send_reset(h2::Reason::CANCEL);
+        self.runtime
+            .block_on(async { read(self.session.post(path, next).await.0).await })
+    }
+
+    /// Reads the answer, and then that to `next` on the same connection.
+    pub fn response_then_post(mut self, path: &str, next: &str) -> [H2Response; 2] {
+        self.runtime.block_on(async {
+            let first = read(self.response).await;
+            [first, read(self.session.post(path, next).await.0).await]
+        })
+    }
+
+    /// Ends the body and reads the answer.
+    pub fn finish(mut self) -> H2Response {
+        self.runtime.block_on(async {
+            let ended = self.body.send_data(Bytes::new(), true);
+            ended.expect("the body can be ended");
+            read(self.response).await
+        })
+    }
+}
+
+async fn send_all(body: &mut SendStream<Bytes>, mut rest: Bytes) -> bool {
+    while !rest.is_empty() {
+        body.reserve_capacity(rest.len().min(64 * 1024));
+        let room = match poll_fn(|context| body.poll_capacity(context)).await {
+            Some(Ok(room)) => room,
+            _ => return false,
+        };
+        let piece = rest.split_to(room.min(rest.len()));
+        if body.send_data(piece, false).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// One connection.
@@ -85,6 +170,9 @@ impl Session {
         let stream = TcpStream::connect(address)
             .await
             .expect("the gateway accepts a connection");
+        stream
+            .set_nodelay(true)
+            .expect("a connection can be told not to wait");
         // The answers are read one after the other: the others must not use up the connection's window meanwhile.
         let (sender, connection) = h2::client::Builder::new()
             .initial_connection_window_size(16 * 1024 * 1024)
@@ -101,18 +189,29 @@ impl Session {
     }
 
     async fn post(&mut self, path: &str, body: &str) -> (ResponseFuture, SendStream<Bytes>) {
-        let request = Request::post(format!("http://{}{path}", self.address))
-            .header("authorization", &self.credential)
-            .header("content-type", "application/json")
-            .body(())
-            .expect("the request is well formed");
-        let mut sender = self.sender.clone().ready().await;
-        let sender = sender.as_mut().expect("the connection takes a stream");
-        let (response, mut upload) = sender.send_request(request, false).expect("a stream opens");
+        let (response, mut upload) = self.begin(path, "application/json", None).await;
         upload
             .send_data(Bytes::copy_from_slice(body.as_bytes()), true)
             .expect("the body is sent");
         (response, upload)
+    }
+
+    async fn begin(
+        &mut self,
+        path: &str,
+        content_type: &str,
+        len: Option<usize>,
+    ) -> (ResponseFuture, SendStream<Bytes>) {
+        let mut request = Request::post(format!("http://{}{path}", self.address))
+            .header("authorization", &self.credential)
+            .header("content-type", content_type);
+        if let Some(len) = len {
+            request = request.header("content-length", len);
+        }
+        let request = request.body(()).expect("the request is well formed");
+        let mut sender = self.sender.clone().ready().await;
+        let sender = sender.as_mut().expect("the connection takes a stream");
+        sender.send_request(request, false).expect("a stream opens")
     }
 }
 

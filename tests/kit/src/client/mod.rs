@@ -260,7 +260,12 @@ impl Conn {
 
     /// Reads an interim response (1xx), which has no body, and gives its status.
     pub fn interim(&mut self) -> u16 {
-        self.read_head().expect("the gateway answers").status
+        self.head().status
+    }
+
+    /// Reads a response that has a head alone, whatever length that tells.
+    pub fn head(&mut self) -> Response {
+        self.read_head().expect("the gateway answers")
     }
 
     fn read_head(&mut self) -> io::Result<Response> {
