@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use weir_testkit::upstream::{Act, Play};
-use weir_testkit::{Conn, Gateway, PATIENCE, Upstream, wait_until};
+use weir_testkit::{Conn, Gateway, PATIENCE, Reply, Upstream, wait_until};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 const EVERYTHING: &str = "endpoints: {images: true, audio_speech: true, audio_transcriptions: true, moderations: true, \
@@ -230,6 +230,46 @@ fn speech_is_held_to_the_character_or_by_a_bound_of_its_tokens() {
     let asked = Asked::json("/v1/audio/speech", &body("up/tts-tokens"));
     let expected = [("audio_output", 14, 168_000), ("input", 7, 7_000)];
     assert_killed(&asked, "speech", 7_000 + 35 * 12_000, &expected);
+}
+
+#[test]
+fn speech_that_is_paid_by_tokens_which_nobody_tells_is_estimated() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", EVERYTHING)
+        .file("conf.d/90-prices.yaml", PRICES)
+        .start();
+    let sound = || Reply::new(200, "sound").header("content-type", "audio/mpeg");
+    let expected = [
+        ("tts", false, vec![("characters".to_owned(), 7, 105_000)]),
+        (
+            "tts-tokens",
+            true,
+            vec![
+                ("audio_output".to_owned(), 14, 168_000),
+                ("input".to_owned(), 7, 7_000),
+            ],
+        ),
+    ];
+    for (number, (model, is_estimated, units)) in expected.into_iter().enumerate() {
+        upstream.next(sound());
+        let ask = json!({"model": format!("up/{model}"), "input": "Grüße 👋", "voice": "alloy"});
+        gateway
+            .client()
+            .post("/v1/audio/speech", &ask)
+            .assert_status(200);
+        let rows = gateway.wait_for_calls(number + 1);
+        let row = rows
+            .iter()
+            .find(|row| row["served_model"] == model)
+            .expect("a row");
+        assert_eq!(
+            (&row["estimated"], &row["unpriced"]),
+            (&json!(is_estimated), &json!(false))
+        );
+        assert_eq!(items(row), units);
+    }
 }
 
 #[test]
