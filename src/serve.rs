@@ -104,6 +104,7 @@ pub fn serve(settings: Settings, source: Source) -> Result<(), ServeError> {
     let sealer = Arc::new(open_sealer(&settings)?);
     store.check_master_key(&sealer)?;
     first_start(&settings, &store)?;
+    warn_of_idle_keys(&settings, &store)?;
     let workers = match settings.server.workers {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
@@ -281,6 +282,21 @@ fn first_start(settings: &Settings, store: &Store) -> Result<(), ServeError> {
         );
     } else {
         tracing::info!(user = %user.name, file = %path.display(), "first start: the administrator's token is in this file");
+    }
+    Ok(())
+}
+
+/// Says which providers are left out although somebody has stored a key for them.
+fn warn_of_idle_keys(settings: &Settings, store: &Store) -> Result<(), ServeError> {
+    if settings.left_out.is_empty() {
+        return Ok(());
+    }
+    let keys = store.list_provider_keys(None)?;
+    for (provider, why) in &settings.left_out {
+        let count = keys.iter().filter(|key| key.provider == *provider).count();
+        if count > 0 {
+            tracing::warn!(%provider, keys = count, "users' keys are of no use, as the provider is left out: {why}");
+        }
     }
     Ok(())
 }

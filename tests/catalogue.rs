@@ -454,3 +454,126 @@ fn parameters_are_told_as_a_schema_of_what_the_target_takes() {
         .assert_error(404, "model_not_found");
     client.post("/api/catalogue", &json!({})).assert_status(405);
 }
+
+/// The shipped OpenAI, at a list of these models.
+fn openai(names: &[&str]) -> (Upstream, Gateway) {
+    let upstream = Upstream::start();
+    let file = format!(
+        "providers:\n  openai:\n    base_url: {}\n  voyage:\n    base_url: {}\n",
+        upstream.base_url(),
+        upstream.base_url()
+    );
+    let gateway = Gateway::builder(WEIR)
+        .file("conf.d/90-openai.yaml", &file)
+        .env("OPENAI_API_KEY", "sk-key")
+        .set_top("default_model: openai/gpt-4o")
+        .start();
+    upstream.next(list(names));
+    (upstream, gateway)
+}
+
+#[test]
+fn abilities_are_told_where_a_list_has_nothing_but_names() {
+    let (_upstream, gateway) = openai(&[
+        "gpt-4o",
+        "gpt-4o-mini-tts",
+        "gpt-image-1",
+        "gpt-realtime",
+        "gpt-3.5-turbo-instruct",
+        "babbage-002",
+        "o3-pro",
+        "sora-2",
+    ]);
+    let listed = gateway.client().get("/v1/models").json();
+    for (name, abilities) in [
+        ("gpt-4o", json!(["chat", "responses", "tools", "vision"])),
+        ("gpt-4o-mini-tts", json!(["speech"])),
+        ("gpt-image-1", json!(["images"])),
+        ("gpt-realtime", json!(["realtime"])),
+        ("gpt-3.5-turbo-instruct", json!(["completions"])),
+        ("babbage-002", json!(["completions"])),
+        ("o3-pro", json!(["chat", "responses", "tools", "vision"])),
+        ("sora-2", Value::Null),
+    ] {
+        let found = model(&listed, &format!("openai/{name}"));
+        assert_eq!(found["abilities"], abilities, "{name}");
+    }
+}
+
+#[test]
+fn parameters_are_of_what_is_done_with_the_model() {
+    let (_upstream, gateway) = openai(&["gpt-4o", "gpt-realtime", "gpt-image-1", "sora-2"]);
+    let told = |name: &str| {
+        let answer = gateway
+            .client()
+            .get(&format!("/api/models/{name}/parameters"));
+        answer.assert_status(200).json()
+    };
+    assert_eq!(told("openai/gpt-realtime")["x-weir"]["url"], "/v1/realtime");
+    assert_eq!(told("babbage-002")["x-weir"]["url"], "/v1/completions");
+    let pictures = told("gpt-image-1");
+    assert_eq!(pictures["properties"]["quality"]["default"], "auto");
+    assert_eq!(
+        pictures["x-weir"]["refused"],
+        json!(["style", "response_format"])
+    );
+    let auto = told("auto");
+    assert_eq!(auto["properties"]["model"]["const"], "auto");
+    assert_eq!(auto["x-weir"]["model"], "gpt-4o");
+    let one = gateway.client().get("/v1/models/auto").json();
+    assert_eq!(
+        (&one["id"], &one["context_length"]),
+        (&json!("auto"), &json!(128_000))
+    );
+    let film = gateway.client().get("/api/models/openai/sora-2/parameters");
+    let film = film.assert_error(404, "model_not_found");
+    assert!(
+        film.text().contains("/providers/openai/"),
+        "{}",
+        film.text()
+    );
+}
+
+#[test]
+fn the_configuration_says_what_a_model_can_do() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", "models: [my-deployment, my-vectors]")
+        .provider_setting(
+            "up",
+            "model_options: {my-*: {abilities: [tools]}, my-vectors: {abilities: [embeddings]}}",
+        )
+        .start();
+    upstream.next(list(&[]));
+    let listed = gateway.client().get("/v1/models").json();
+    let abilities = |name: &str| model(&listed, name)["abilities"].clone();
+    assert_eq!(
+        abilities("up/my-deployment"),
+        json!(["chat", "responses", "tools"])
+    );
+    assert_eq!(abilities("up/my-vectors"), json!(["embeddings"]));
+}
+
+#[test]
+fn a_model_without_a_key_says_so_and_not_that_it_does_not_exist() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("policy", "operator_keys: admins")
+        .set("aliases", "fast: up/ok")
+        .start();
+    gateway.add_user("ann");
+    let ann = gateway.client_with(&gateway.create_token("ann", &[]).secret);
+    for path in [
+        "/v1/models/fast",
+        "/v1/models/up/ok",
+        "/api/models/fast/parameters",
+    ] {
+        let refused = ann.get(path);
+        let refused = refused.assert_error(403, "provider_key_missing");
+        assert!(refused.text().contains("weir key set up"), "{path}");
+    }
+    let listed = ann.get("/v1/models").json();
+    assert!(ids_of(&listed, "up").is_empty() && !ids(&listed).contains(&"fast".to_owned()));
+}

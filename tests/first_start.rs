@@ -72,3 +72,37 @@ fn a_lone_binary_in_an_empty_folder_serves() {
     let gateway = Gateway::builder(WEIR).start();
     gateway.client().get("/v1/models").assert_status(200);
 }
+
+#[test]
+fn a_provider_that_only_ships_is_no_reason_to_warn_and_a_stored_key_is() {
+    let key_set = ["key", "set", "bedrock", "--user", "ann"];
+    let mut gateway = Gateway::builder(WEIR)
+        .env("AWS_REGION", "eu-central-1")
+        .start();
+    gateway.add_user("ann");
+    gateway
+        .cli_with_input(&key_set, "bedrock-api-key")
+        .assert_success();
+    assert!(!gateway.logs().contains("left out"), "{}", gateway.logs());
+
+    let region_less = Gateway::builder(WEIR).start();
+    assert!(!region_less.logs().contains("left out"));
+    region_less.add_user("ann");
+    let refused = region_less.cli_with_input(&key_set, "bedrock-api-key");
+    assert!(
+        refused
+            .stderr
+            .contains("it needs a `region`: set AWS_REGION"),
+        "{}",
+        refused.stderr
+    );
+
+    gateway.kill();
+    gateway.write_file(
+        "conf.d/90-no-region.yaml",
+        "providers: {bedrock: {region_env: [NOWHERE]}}\n",
+    );
+    gateway.start_again();
+    let logs = gateway.logs();
+    assert!(logs.contains("users' keys are of no use"), "{logs}");
+}

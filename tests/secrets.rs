@@ -172,3 +172,73 @@ fn what_is_kept_on_disk_is_the_owners_alone() {
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", file.display());
     }
 }
+
+/// A key with characters that JSON and URLs may escape.
+const ODD_KEY: &str = "sk-odd/provider+key=canary-3e90";
+
+#[test]
+fn a_provider_that_quotes_its_key_is_not_repeated() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", "formats: [chat, anthropic]")
+        .env("TEST_KEY_UP", ODD_KEY)
+        .start();
+    let client = gateway.client();
+    let quoted = [
+        ODD_KEY.to_owned(),
+        ODD_KEY.replace('/', r"\/").replace('+', r"\u002B"),
+        ODD_KEY.replace('/', "%2F").replace('=', "%3d"),
+    ];
+    let mut said = Vec::new();
+    for key in &quoted {
+        let body =
+            format!(r#"{{"error":{{"message":"what is {key}?","type":"odd","code":"{key}"}}}}"#);
+        for status in [200, 400, 500] {
+            let reply = Reply::new(status, body.clone()).header("content-type", "application/json");
+            upstream.forget();
+            upstream.next_times(6, reply.header("x-request-id", key));
+            said.push(client.chat(&chat_body("up/ok")));
+        }
+        // After its first output, in the client's own format: an error event is relayed as it came.
+        let events = [
+            r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"ok","content":[],"usage":{"input_tokens":1,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
+            &format!(r#"{{"type":"error","error":{{"type":"odd","message":"what is {key}?"}}}}"#),
+        ];
+        let events: String = events.iter().map(|it| format!("data: {it}\n\n")).collect();
+        upstream.forget();
+        upstream.next(Reply::new(200, events).header("content-type", "text/event-stream"));
+        let mut ask = stream_body("up/ok");
+        ask["max_tokens"] = 5.into();
+        said.push(client.post("/v1/messages", &ask));
+    }
+    for headed in [
+        "openai-processing-ms",
+        "x-ratelimit-limit-tokens",
+        "request-id",
+    ] {
+        upstream.forget();
+        upstream.next(Chat::new().text(ANSWER).header(headed, ODD_KEY));
+        said.push(client.chat(&chat_body("up/ok")));
+    }
+    for reply in &said {
+        let text = format!("{:?} {}", reply.headers, reply.text());
+        for key in &quoted {
+            assert!(!text.contains(key), "{text}");
+        }
+        assert!(!text.contains("canary-3e90"), "{text}");
+    }
+    assert!(
+        said[3].text().contains("what is [key]?"),
+        "{}",
+        said[3].text()
+    );
+    gateway.terminate();
+    assert_absent(&gateway.logs(), &[ODD_KEY], "the log");
+    for file in files_below(&gateway.home().join("data")) {
+        let bytes = std::fs::read(&file).expect("a file can be read");
+        assert_absent(&String::from_utf8_lossy(&bytes), &[ODD_KEY], "a file");
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use weir_testkit::{
-    Act, Conn, Gateway, GatewayBuilder, PATIENCE, Play, Upstream, chat_body, stream_body,
+    Act, Conn, Gateway, GatewayBuilder, PATIENCE, Play, Reply, Upstream, chat_body, stream_body,
     wait_until,
 };
 
@@ -302,6 +302,72 @@ fn bodies_share_one_bound_on_memory() {
     );
     assert!(gateway.resident_bytes() < 128 * 1024 * 1024);
     assert_serves(&gateway);
+}
+
+#[test]
+fn what_weighs_a_hundred_times_its_bytes_is_not_taken_apart() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider("other", &upstream)
+        .provider_setting("other", "formats: [anthropic]")
+        .set("server", "max_body_bytes: 8MiB")
+        .set("server", "max_bodies_memory_bytes: 64MiB")
+        .start();
+    let client = gateway.client();
+    let values = "[],".repeat(2 << 20);
+    let ask = |model: &str| {
+        format!(
+            r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}],"tools":[{{"type":"function","function":{{
+            "name":"f","parameters":{{"type":"object","enum":[{values}0]}}}}}}]}}"#
+        )
+    };
+    // As it came it is a body like another.
+    let native = client.post_bytes(CHAT, &[], ask("up/ok").as_bytes());
+    native.assert_status(200);
+    let refused = client.post_bytes(CHAT, &[], ask("other/ok").as_bytes());
+    refused.assert_error(413, "request_too_large");
+    // An answer may be as odd.
+    let answer = format!(
+        r#"{{"id":"c","object":"chat.completion","model":"ok","choices":[{{"index":0,"finish_reason":"stop","message":{{
+        "role":"assistant","content":"hi","x":[{values}0]}}}}],"usage":{{"prompt_tokens":1,"completion_tokens":1}}}}"#
+    );
+    upstream.forget();
+    for _ in 0..2 {
+        upstream.next(Reply::new(200, answer.clone()).header("content-type", "application/json"));
+    }
+    client.chat(&chat_body("up/ok")).assert_status(200);
+    let mut body = chat_body("up/ok");
+    body["max_tokens"] = 5.into();
+    let heavy = client.post("/v1/messages", &body);
+    heavy.assert_status(503);
+    assert!(
+        heavy.text().contains("max_bodies_memory_bytes"),
+        "{}",
+        heavy.text()
+    );
+    assert!(gateway.resident_bytes() < 192 * 1024 * 1024);
+    assert_serves(&gateway);
+}
+
+#[test]
+fn answers_share_the_bound_on_memory() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("server", "max_body_bytes: 8MiB")
+        .set("server", "max_bodies_memory_bytes: 16MiB")
+        .start();
+    let long = format!(r#"{{"choices":[],"x":"{}"}}"#, "x".repeat(40 << 20));
+    upstream.next(Reply::new(200, long).header("content-type", "application/json"));
+    let client = gateway.client();
+    client
+        .chat(&chat_body("up/ok"))
+        .assert_error(503, "overloaded");
+    // What it held is free again.
+    let long = format!(r#"{{"choices":[],"x":"{}"}}"#, "x".repeat(7 << 20));
+    upstream.next(Reply::new(200, long).header("content-type", "application/json"));
+    client.chat(&chat_body("up/ok")).assert_status(200);
 }
 
 #[test]

@@ -266,6 +266,22 @@ fn an_answer_that_is_long_in_coming_is_begun_and_kept_alive() {
 }
 
 #[test]
+fn what_a_silent_provider_has_begun_with_is_not_held_for_ever() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("stream", "early_commit_after_ms: 100")
+        .set("stream", "keepalive_ms: 50")
+        .start();
+    upstream.next(Chat::new().cut(Cut::HangAfter(0)));
+    let mut events = gateway.client().stream(&stream_body("up/ok"));
+    let first = events.next().map(|event| event.json());
+    let first = first.expect("an event comes while the provider is silent");
+    assert_eq!(first["choices"][0]["delta"]["role"], "assistant");
+    assert!(events.next().is_some_and(|event| event.is_comment()));
+}
+
+#[test]
 fn a_failure_after_an_early_begin_is_an_error_event() {
     let upstream = Upstream::start();
     let gateway = Gateway::builder(WEIR)

@@ -1,5 +1,7 @@
 //! What a provider serves beside conversations, and where it departs from OpenAI's API.
 
+use weir_wire::translate::Prefill;
+
 use crate::kinds::{FLAG, OPTIONAL_TEXT, choice};
 use crate::section::section;
 
@@ -40,13 +42,44 @@ section! {
         max_tokens_field: Option<&'static str> = "any" as MAX_TOKENS_FIELD,
         /// The member in which it takes thoughts of earlier turns in chat messages; `none` is not at all.
         reasoning_field: Option<&'static str> = "none" as REASONING_FIELD,
+        /// Whether it takes thoughts of earlier turns with their signatures as OpenRouter does (`reasoning_details`).
+        reasoning_details: bool = "false" as FLAG,
+        /// How it goes on with an answer that is begun in the last message: `none` is not at all, `plain` by itself,
+        /// `continue_final_message` where a member of that name says so.
+        prefill: Prefill = "none" as PREFILL,
+        /// Whether it may leave a model's thoughts between `<think>` and `</think>` at the beginning of the text: for clients of
+        /// other formats than its own they are taken out and told as thoughts.
+        think_tags: bool = "false" as FLAG,
         /// `anthropic_version` that stands in the body of Anthropic's format instead of the model, as Vertex AI wants it.
         anthropic_version: Option<String> = "none" as OPTIONAL_TEXT,
         /// How it takes embeddings.
         embeddings_api: EmbeddingsApi = "openai" as EMBEDDINGS_API,
         /// How it takes reranking.
         rerank_api: RerankApi = "cohere" as RERANK_API,
+        /// How it lists its models: `plain` is by the path `models`, in any vendor's shape; `bedrock` and `vertex` are the clouds' own lists; `none`, where its list does not tell what can be called. `by-layout` is what belongs to the `layout`: `none` for `azure`.
+        models_api: Option<ModelsApi> = "by-layout" as MODELS_API,
     }
+}
+
+choice!(MODELS_API: Option<ModelsApi> {
+    "by-layout" => None,
+    "plain" => Some(ModelsApi::Plain),
+    "bedrock" => Some(ModelsApi::Bedrock),
+    "vertex" => Some(ModelsApi::Vertex),
+    "none" => Some(ModelsApi::None),
+});
+
+/// How a provider lists its models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelsApi {
+    /// By the path `models`, in any of the shapes that most providers have.
+    Plain,
+    /// Amazon Bedrock's foundation models and inference profiles, from its control plane.
+    Bedrock,
+    /// What Google and Anthropic publish on Vertex AI.
+    Vertex,
+    /// Not at all, or by a list that does not tell what can be called.
+    None,
 }
 
 choice!(MAX_TOKENS_FIELD: Option<&'static str> {
@@ -59,6 +92,12 @@ choice!(REASONING_FIELD: Option<&'static str> {
     "none" => None,
     "reasoning_content" => Some("reasoning_content"),
     "reasoning" => Some("reasoning"),
+});
+
+choice!(PREFILL: Prefill {
+    "none" => Prefill::None,
+    "plain" => Prefill::Plain,
+    "continue_final_message" => Prefill::ContinueFinalMessage,
 });
 
 /// How a provider takes embeddings.

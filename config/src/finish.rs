@@ -8,6 +8,7 @@ use crate::environment::Environment;
 use crate::operator_key::KeySource;
 use crate::price::PriceTable;
 use crate::provider::Provider;
+use crate::provider_finish::Finished;
 use crate::report::Report;
 use crate::settings::{Alias, Fallbacks, Limits, Server, Settings, Tls};
 
@@ -24,7 +25,7 @@ pub(crate) fn finish(
     let secrets = environment.secrets(report);
 
     let prices = take_prices(&mut draft, report);
-    let providers = take_providers(&mut draft, environment, report);
+    let (providers, left_out) = take_providers(&mut draft, environment, report);
     let (aliases, fallbacks) = take_aliases(&mut draft, &providers, report);
 
     Settings {
@@ -48,6 +49,7 @@ pub(crate) fn finish(
         catalogue: draft.catalogue,
         log: draft.log,
         providers,
+        left_out,
         prices,
         master_key: secrets.master_key,
         master_key_file: secrets.master_key_file,
@@ -151,17 +153,23 @@ fn take_aliases(
     aliases.finish(default_model.map(|model| (model, place)), providers, report)
 }
 
+/// The providers that are there, and what those need that are left out.
 fn take_providers(
     draft: &mut Draft,
     environment: &Environment<'_>,
     report: &mut Report,
-) -> BTreeMap<String, Provider> {
-    let drafts = std::mem::take(&mut draft.providers);
-    drafts
-        .into_iter()
-        .filter_map(|(name, provider)| {
-            let provider = provider.finish(&name, &draft.timeouts, environment, report)?;
-            Some((name, provider))
-        })
-        .collect()
+) -> (BTreeMap<String, Provider>, BTreeMap<String, String>) {
+    let (mut there, mut left_out) = (BTreeMap::new(), BTreeMap::new());
+    for (name, provider) in std::mem::take(&mut draft.providers) {
+        match provider.finish(&name, &draft.timeouts, environment, report) {
+            Finished::There(provider) => {
+                there.insert(name, *provider);
+            }
+            Finished::LeftOut(why) => {
+                left_out.insert(name, why);
+            }
+            Finished::Off => {}
+        }
+    }
+    (there, left_out)
 }

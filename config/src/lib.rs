@@ -42,7 +42,7 @@ pub use base_url::BaseUrl;
 pub use credential::{
     AuthorizedUser, AwsKey, BadCredential, Credential, EntraClient, ServiceAccount, TokenUrl,
 };
-pub use endpoints::{EmbeddingsApi, Endpoints, Quirks, RerankApi};
+pub use endpoints::{EmbeddingsApi, Endpoints, ModelsApi, Quirks, RerankApi};
 pub use error::{ConfigError, Errors};
 pub use load::{Loaded, Source, load};
 pub use model_pattern::ModelPattern;

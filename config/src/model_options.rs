@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
+use weir_wire::model_catalogue::{Abilities, Ability};
 
 use crate::endpoints::{EMBEDDINGS_API, EmbeddingsApi};
 use crate::file::{entries, read_section};
 use crate::kinds::{DROP_PARAMS, OPTIONAL_TOKENS, read_formats};
 use crate::model_pattern::ModelGlob;
-use crate::report::{Place, Report};
+use crate::report::{Place, Report, quoted};
 use crate::section::{Kind, Shape, section};
 use crate::yaml::Node;
 
@@ -28,6 +29,8 @@ section! {
         max_output_tokens: Option<u64> = "none" as OPTIONAL_TOKENS,
         /// How they take embeddings, instead of the provider's `quirks.embeddings_api`.
         embeddings_api: Option<EmbeddingsApi> = "inherit" as OWN_EMBEDDINGS_API,
+        /// What they can do, as `GET /v1/models` tells it, where the provider does not: `tools` and `vision` of a conversation, or operations (`chat`, `embeddings`, `images` …), which count instead of what the name says.
+        abilities: Option<Abilities> = "inherit" as OWN_ABILITIES,
     }
 }
 
@@ -48,6 +51,28 @@ const OWN_EMBEDDINGS_API: Kind<Option<EmbeddingsApi>> = Kind {
     shape: Shape::One,
     read: |text| own(text, EMBEDDINGS_API.read),
 };
+
+const OWN_ABILITIES: Kind<Option<Abilities>> = Kind {
+    name: "list of abilities",
+    shape: Shape::List,
+    read: |text| own(text, read_abilities),
+};
+
+fn read_abilities(text: &str) -> Result<Abilities, String> {
+    let mut abilities = Abilities::default();
+    let words = text.split(',').map(str::trim);
+    for word in words.filter(|word| !word.is_empty()) {
+        let ability = Ability::named(word).ok_or_else(|| {
+            let known = Ability::ALL.map(Ability::as_str).join("`, `");
+            format!(
+                "{} is no ability; the abilities are `{known}`",
+                quoted(word)
+            )
+        })?;
+        abilities.add(ability);
+    }
+    Ok(abilities)
+}
 
 fn own<T>(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if text == INHERIT {

@@ -124,6 +124,14 @@ impl KeySource {
         !matches!(self.origin, Origin::Env(_) | Origin::File(_))
     }
 
+    /// The variable that holds a key of this provider and of nobody else.
+    pub fn own_variable(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Env(name) => Some(name),
+            _ => None,
+        }
+    }
+
     fn id(&self) -> String {
         match &self.origin {
             Origin::Env(name) => format!("env:{name}"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::base_url::BaseUrl;
+use crate::endpoints::ModelsApi;
 use crate::kinds::choice;
 use crate::report::quoted;
 
@@ -126,6 +127,17 @@ impl Layout {
     /// The region where none is named.
     pub(crate) fn default_region(self) -> Option<&'static str> {
         (self == Self::Vertex).then_some("global")
+    }
+
+    /// How a provider of this layout lists its models, where no quirk says otherwise. Azure's list is of what could be
+    /// deployed, and deployments are not told to a key that calls them.
+    pub(crate) fn models_api(self) -> ModelsApi {
+        match self {
+            Self::Plain | Self::Ollama => ModelsApi::Plain,
+            Self::Azure => ModelsApi::None,
+            Self::Vertex => ModelsApi::Vertex,
+            Self::Bedrock => ModelsApi::Bedrock,
+        }
     }
 
     /// An address without what it is often given with although the paths of this layout have it already.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
+use weir_wire::model_catalogue::Abilities;
 
 use crate::base_url::BaseUrl;
-use crate::endpoints::{EmbeddingsApi, Endpoints, Quirks};
+use crate::endpoints::{EmbeddingsApi, Endpoints, ModelsApi, Quirks};
 use crate::kinds::choice;
 use crate::model_options::ModelOptions;
 use crate::model_pattern::ModelPattern;
@@ -33,6 +34,8 @@ pub struct Provider {
     pub formats: Vec<Format>,
     /// The operator's keys; may be empty, as users may bring their own.
     pub keys: Vec<OperatorKey>,
+    /// The variables that would give the operator a key, the first of each source.
+    pub key_variables: Vec<String>,
     /// The models it is known for. Any other is still reached as `provider/model`.
     pub models: Vec<ModelPattern>,
     /// Whether `models` is the list that ships, and so may be older than what the provider has.
@@ -95,6 +98,23 @@ impl Provider {
             .model_options
             .find(model, |options| options.embeddings_api);
         own.unwrap_or(self.quirks.embeddings_api)
+    }
+
+    /// What the configuration says that `model` can do.
+    pub fn abilities(&self, model: &str) -> Abilities {
+        let own = self.model_options.find(model, |options| options.abilities);
+        own.unwrap_or_default()
+    }
+
+    /// How it lists its models. A cloud's own kind of key elsewhere than at the cloud's own layout leads to a part of its API
+    /// that has no list.
+    pub fn models_api(&self) -> ModelsApi {
+        let is_clouds = matches!(self.auth, Auth::Aws | Auth::Google | Auth::Azure);
+        let of_layout = match self.layout.models_api() {
+            ModelsApi::Plain if is_clouds => ModelsApi::None,
+            of_layout => of_layout,
+        };
+        self.quirks.models_api.unwrap_or(of_layout)
     }
 
     /// The path (and query) of one of its operations, below its address; the names are those of the setting `paths`.

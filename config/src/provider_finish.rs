@@ -9,7 +9,7 @@ use crate::endpoints::Endpoints;
 use crate::environment::Environment;
 use crate::kinds::OPTIONAL_PLACE;
 use crate::model_options::ModelOptions;
-use crate::operator_key;
+use crate::operator_key::{self, KeySource};
 use crate::path::Paths;
 use crate::provider::{Auth, Provider, ProviderKind};
 use crate::provider_draft::{Enabled, ProviderDraft, ProviderValues};
@@ -26,10 +26,36 @@ struct Address {
     project: Option<String>,
 }
 
+/// What becomes of a provider's draft.
+pub(crate) enum Finished {
+    /// It is there.
+    There(Box<Provider>),
+    /// It is not there, as its address is not known; what it needs.
+    LeftOut(String),
+    /// Somebody took it away.
+    Off,
+}
+
+/// A setting that is not given, and the variables that would have given it.
+struct Missing {
+    setting: &'static str,
+    variables: Vec<String>,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "it needs a `{}`", self.setting)?;
+        if !self.variables.is_empty() {
+            write!(f, ": set {}", self.variables.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
 /// Why a provider has no address.
 enum Unknown {
     /// A setting that it needs is not given.
-    Missing(&'static str),
+    Missing(Missing),
     /// A variable of the environment is wrong.
     Wrong(String),
 }
@@ -40,19 +66,23 @@ impl ProviderDraft {
         self.place.clone().unwrap_or_else(Place::built_in)
     }
 
-    /// The finished provider; `None` where it is disabled, or its address is not known.
+    /// The finished provider, unless it is disabled or its address is not known.
     pub fn finish(
         self,
         name: &str,
         shared_timeouts: &Timeouts,
         environment: &Environment<'_>,
         report: &mut Report,
-    ) -> Option<Provider> {
+    ) -> Finished {
         if self.values.enabled == Enabled::No {
-            return None;
+            return Finished::Off;
         }
         let timeouts = self.own_timeouts(name, shared_timeouts, report);
-        let address = self.address(name, environment, report)?;
+        let address = match self.address(name, environment, report) {
+            Ok(address) => address,
+            Err(missing) => return Finished::LeftOut(missing.to_string()),
+        };
+        let key_variables = self.key_variables();
         let auth = self.values.auth;
         if let (Auth::None, Some((_, place))) = (auth, self.keys.first()) {
             report.error(
@@ -67,7 +97,7 @@ impl ProviderDraft {
             path.replace("{region}", address.region.as_deref().unwrap_or_default())
                 .replace("{project}", address.project.as_deref().unwrap_or_default())
         };
-        Some(Provider {
+        Finished::There(Box::new(Provider {
             name: name.to_owned(),
             paths: Paths::new(layout, &self.values.api_version, &self.paths, fill),
             base_url: BaseUrl {
@@ -79,6 +109,7 @@ impl ProviderDraft {
             project: address.project,
             layout,
             auth,
+            key_variables,
             keys: operator_key::resolve(&self.keys, name, auth, environment, report),
             models: self.models,
             has_shipped_models: self.has_shipped_models,
@@ -91,21 +122,21 @@ impl ProviderDraft {
             kind: self.values.kind,
             endpoints: self.endpoints,
             local: auth == Auth::None,
-        })
+        }))
     }
 
-    /// The address; none where it is not known, which is an error unless the provider is only there where it is.
+    /// The address. That it is not known is an error unless the provider is only there where it is.
     fn address(
         &self,
         name: &str,
         environment: &Environment<'_>,
         report: &mut Report,
-    ) -> Option<Address> {
+    ) -> Result<Address, Missing> {
         if self.values.kind == ProviderKind::Demo && self.values.base_url.is_none() {
-            return Some(nowhere());
+            return Ok(nowhere());
         }
         let why = match find_address(&self.values, environment) {
-            Ok(address) => return Some(address),
+            Ok(address) => return Ok(address),
             Err(why) => why,
         };
         let place = self.place();
@@ -113,24 +144,49 @@ impl ProviderDraft {
             // A stand-in keeps what names this provider elsewhere from being told as wrong as well.
             Unknown::Wrong(why) => {
                 report.error(&place, format!("`providers.{name}`: {why}"));
-                return Some(nowhere());
+                Ok(nowhere())
             }
-            Unknown::Missing(setting) if self.values.enabled != Enabled::Auto => {
-                let message = format!("`providers.{name}` needs a `{setting}`");
+            Unknown::Missing(missing) if self.values.enabled != Enabled::Auto => {
+                let message = format!("`providers.{name}` needs a `{}`", missing.setting);
                 if !self.is_wrong {
                     report.error(&place, message);
                 }
-                return Some(nowhere());
+                Ok(nowhere())
             }
-            // One that ships and that nobody speaks of is not worth a word.
-            Unknown::Missing(setting) if !place.is_shipped() => {
-                report.warn(format!(
-                    "{place}: `providers.{name}` is left out, as it needs a `{setting}`"
-                ));
+            Unknown::Missing(missing) => {
+                self.warn_of_absence(name, &missing, environment, report);
+                Err(missing)
             }
-            Unknown::Missing(_) => {}
         }
-        None
+    }
+
+    /// Says that the provider is left out, where somebody has spoken of it: in a file, or by a variable that holds a key for
+    /// nobody else. One that ships and that nobody speaks of is not worth a word.
+    fn warn_of_absence(
+        &self,
+        name: &str,
+        missing: &Missing,
+        environment: &Environment<'_>,
+        report: &mut Report,
+    ) {
+        let sources = self.keys.iter().map(|(source, _)| source);
+        let mut variables = sources.filter_map(KeySource::own_variable);
+        let place = self.place();
+        if !place.is_shipped() {
+            report.warn(format!(
+                "{place}: `providers.{name}` is left out, as {missing}"
+            ));
+        } else if let Some(variable) = variables.find(|it| set(environment, it).is_some()) {
+            report.warn(format!(
+                "{variable} is set, but `providers.{name}` is left out, as {missing}"
+            ));
+        }
+    }
+
+    fn key_variables(&self) -> Vec<String> {
+        let sources = self.keys.iter().map(|(source, _)| source.env_names());
+        let first = sources.filter_map(|names| names.first().map(|name| (*name).to_owned()));
+        first.collect()
     }
 
     fn own_timeouts(&self, name: &str, shared: &Timeouts, report: &mut Report) -> Timeouts {
@@ -172,18 +228,18 @@ fn find_address(
         (None, Some(name)) => match set(environment, name) {
             Some(text) => UrlTemplate::parse(text)
                 .map_err(|why| Unknown::Wrong(format!("the variable {name} {why}")))?,
-            None => return Err(Unknown::Missing("base_url")),
+            None => return Err(missing("base_url", std::slice::from_ref(name))),
         },
-        (None, None) => return Err(Unknown::Missing("base_url")),
+        (None, None) => return Err(missing("base_url", &[])),
     };
     let region = place_name(values.region.as_ref(), &values.region_env, environment)?
         .or_else(|| values.layout.default_region().map(str::to_owned));
     let project = place_name(values.project.as_ref(), &values.project_env, environment)?;
     if template.has_region() && region.is_none() {
-        return Err(Unknown::Missing("region"));
+        return Err(missing("region", &values.region_env));
     }
     if template.has_project() && project.is_none() {
-        return Err(Unknown::Missing("project"));
+        return Err(missing("project", &values.project_env));
     }
     let url = template
         .fill(values.layout, region.as_deref(), project.as_deref())
@@ -193,6 +249,13 @@ fn find_address(
         template: Some(template),
         region,
         project,
+    })
+}
+
+fn missing(setting: &'static str, variables: &[String]) -> Unknown {
+    Unknown::Missing(Missing {
+        setting,
+        variables: variables.to_vec(),
     })
 }
 

@@ -206,6 +206,9 @@ providers:
     models: [my-deployment]
 ```
 
+Without them they are left out in silence, unless a file or a key of theirs speaks of them. Bedrock and Vertex AI are asked for
+their lists of models; Azure does not tell deployments to a key that calls them, so name them in `models`.
+
 A provider is whatever formats it speaks, models that differ included:
 
 ```yaml

@@ -44,6 +44,8 @@ pub struct Settings {
     pub log: Log,
     /// The enabled providers by name.
     pub providers: BTreeMap<String, Provider>,
+    /// The providers that are only there where their address is known, and what each needs for that: "it needs a …".
+    pub left_out: BTreeMap<String, String>,
     /// What models cost.
     pub prices: PriceTable,
     /// The key that seals providers' keys, where the environment gives one.
@@ -105,7 +107,8 @@ section! {
         min_body_rate_bytes_s: u32 = "1KiB" as BYTES_PER_SECOND,
         /// Largest body of a request, also after decompression.
         max_body_bytes: usize = "32MiB" as BYTES,
-        /// Largest size of all bodies in memory together.
+        /// Largest size of all bodies in memory together, of requests and whole answers, with what large ones take while they
+        /// are translated.
         max_bodies_memory_bytes: usize = "512MiB" as BYTES,
         /// Largest form with files (audio, images). It passes by on its way to the provider, or waits on disk.
         max_upload_bytes: usize = "512MiB" as BYTES,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use thiserror::Error;
+use weir_wire::body;
 
 use crate::ask::{Allowed, Ask};
 use crate::routes::Routes;
+use crate::weigh;
 
 /// The name that asks for the configured default.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// Why an ask may not go on.
 #[derive(Debug, Error)]
@@ -56,7 +58,25 @@ pub fn allow(routes: &Routes, ask: Ask) -> Result<Allowed, AllowError> {
     if !permits(&known.token.models, &model) {
         return Err(not_found(routes, &ask, &model));
     }
+    if let Some(other) = other_model(&ask, &model) {
+        return Err(not_found(routes, &ask, &other));
+    }
     Ok(Allowed { ask, model })
+}
+
+/// A model that the body names beside `model`, as what a provider may turn to by itself, and that this token may not use.
+fn other_model(ask: &Ask, model: &str) -> Option<String> {
+    let patterns = &ask.admitted.caller.known.token.models;
+    if patterns.is_empty() {
+        return None;
+    }
+    // There it is named as the provider knows it.
+    let provider = model.split_once('/').map(|(provider, _)| provider);
+    let is_allowed = |name: &str| {
+        let is_whole = permits(patterns, name);
+        is_whole || provider.is_some_and(|it| permits(patterns, &format!("{it}/{name}")))
+    };
+    weigh::aside(ask.body.len(), || body::other_model(&ask.body, is_allowed))
 }
 
 /// The name of a model at the one provider that the URL names.

@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG,
+    LAST_MODIFIED, LOCATION, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use weir_config::Retry;
 use weir_wire::errors::{self, UpstreamError};
@@ -33,6 +37,7 @@ static UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-req
 
 /// A whole answer of a provider that is not a success.
 pub(crate) struct Answer {
+    /// Of an error inside a 200 the status that it stands for.
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -41,41 +46,80 @@ pub(crate) struct Answer {
     pub is_native: bool,
     /// Which target gave it.
     pub served: Headers,
+    /// What an error inside a 200 said; its body is the error's own text.
+    pub inside: Option<UpstreamError>,
+    /// What is relayed with a 200 instead of the error, where the format has answers that say they failed.
+    pub failed_response: Option<FailedResponse>,
+}
+
+/// A response that says of itself that it failed: an answer like another to those who know the format, and Codex reads
+/// nowhere else that its conversation has become too long.
+pub(crate) struct FailedResponse {
+    pub content_type: HeaderValue,
+    pub body: Bytes,
 }
 
 impl Answer {
     /// The answer as the client gets it: the provider's status, and its body where the client can read it; else its
     /// words in the client's own envelope.
-    pub(crate) fn relay(self, inbound: &Inbound) -> (ReplyHead, Bytes) {
-        let content_type = self.headers.get(http::header::CONTENT_TYPE);
-        let is_json = content_type
-            .is_some_and(|it| it.as_bytes().windows(4).any(|it| it == b"json"))
-            && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok();
-        let mut headers = self.served;
-        relay_headers(&self.headers, true, &mut headers);
+    pub(crate) fn relay(mut self, inbound: &Inbound) -> (ReplyHead, Bytes) {
+        let mut headers = std::mem::take(&mut self.served);
+        // What quotes the key was taken out of them when this answer was made.
+        relay_headers(&self.headers, true, |_| false, &mut headers);
+        if let Some(failed) = self.failed_response {
+            let head = ReplyHead {
+                status: 200,
+                content_type: failed.content_type,
+                headers,
+            };
+            return (head, failed.body);
+        }
+        // How long that is of which a part was asked for that is not there (RFC 9110, section 15.5.17).
+        let range = self.headers.get(CONTENT_RANGE);
+        if let Some(range) = range.filter(|_| inbound.pass.is_some()) {
+            headers.push((CONTENT_RANGE, range.clone()));
+        }
         let head = ReplyHead {
             status: self.status,
             content_type: JSON,
             headers,
         };
-        if is_json && self.is_native {
+        if self.is_native && self.is_json() {
             return (head, self.body);
         }
-        let error = errors::parse_error(&self.body).filter(|_| is_json);
-        let told = match error {
-            Some(error) => Told::of_provider(self.status, error),
+        let told = self.told();
+        let body = told.to_json(inbound.endpoint.dialect(), inbound.call_id);
+        (head, Bytes::from(body))
+    }
+
+    /// The provider's words, for a client that cannot be given its answer as it came.
+    pub(crate) fn told(&self) -> Told {
+        let status = self.status;
+        let has_words = self.inside.is_some() || self.is_json();
+        let told = match self.error().filter(|_| has_words) {
+            Some(error) => Told::of_provider(status, error),
             None => Fault::Status {
-                provider: self.provider,
-                status: self.status,
+                provider: Arc::clone(&self.provider),
+                status,
             }
             .told(),
         };
-        let told = Told {
-            status: self.status,
-            ..told
-        };
-        let body = told.to_json(inbound.endpoint.dialect(), inbound.call_id);
-        (head, Bytes::from(body))
+        Told { status, ..told }
+    }
+
+    fn error(&self) -> Option<UpstreamError> {
+        let read = || errors::parse_error(&self.body);
+        self.inside.clone().or_else(read)
+    }
+
+    /// Whether the body is JSON, and says so. That of an error inside a 200 is, if it is an envelope.
+    fn is_json(&self) -> bool {
+        if self.inside.is_some() {
+            return errors::is_envelope(&self.body);
+        }
+        let content_type = self.headers.get(http::header::CONTENT_TYPE);
+        content_type.is_some_and(|it| it.as_bytes().windows(4).any(|it| it == b"json"))
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok()
     }
 }
 
@@ -144,8 +188,13 @@ pub fn push_rate(rate: Remaining, headers: &mut Headers) {
 }
 
 /// The provider's headers that may reach a client. Its rate limits are the caller's business where it refused, or where
-/// we tell none of our own.
-pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut Headers) {
+/// we tell none of our own. A secret one stays here whatever its name is.
+pub(crate) fn relay_headers(
+    from: &HeaderMap,
+    with_rate_limits: bool,
+    is_secret: impl Fn(&HeaderValue) -> bool,
+    to: &mut Headers,
+) {
     let is_allowed = |name: &str| {
         matches!(name, "retry-after" | "retry-after-ms" | "x-should-retry")
             || name.starts_with("openai-")
@@ -153,12 +202,59 @@ pub(crate) fn relay_headers(from: &HeaderMap, with_rate_limits: bool, to: &mut H
                 && (name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")))
     };
     for (name, value) in from {
-        if is_allowed(name.as_str()) {
-            to.push((name.clone(), value.clone()));
+        let told = if is_allowed(name.as_str()) {
+            name
         } else if is_request_id(name.as_str()) {
-            to.push((UPSTREAM_REQUEST_ID.clone(), value.clone()));
+            &UPSTREAM_REQUEST_ID
+        } else {
+            continue;
+        };
+        if !is_secret(value) {
+            to.push((told.clone(), value.clone()));
         }
     }
+}
+
+/// What else of the head of an answer that is passed on reaches the client: what a passed request has made may be named there
+/// alone, as a Realtime call is; which part of what its bytes are, and how to ask for another (RFC 9110, section 14).
+pub(crate) fn relay_passed(
+    from: &HeaderMap,
+    is_secret: impl Fn(&HeaderValue) -> bool,
+    to: &mut Headers,
+) {
+    const PASSED: [HeaderName; 7] = [
+        LOCATION,
+        CONTENT_RANGE,
+        ACCEPT_RANGES,
+        ETAG,
+        LAST_MODIFIED,
+        CONTENT_DISPOSITION,
+        CONTENT_ENCODING,
+    ];
+    for name in PASSED {
+        if let Some(value) = from.get(&name).filter(|value| !is_secret(value)) {
+            to.push((name, value.clone()));
+        }
+    }
+}
+
+/// How long an answer says it is, where nothing contradicts it (RFC 9112, section 6.3).
+pub(crate) fn told_length(from: &HeaderMap) -> Option<HeaderValue> {
+    let length = from.get(CONTENT_LENGTH)?;
+    let is_number = length.to_str().is_ok_and(|it| it.parse::<u64>().is_ok());
+    let is_alone = !from.contains_key(TRANSFER_ENCODING);
+    (is_number && is_alone).then(|| length.clone())
+}
+
+/// The headers of a provider that quote no key.
+pub(crate) fn without_key(from: &HeaderMap, key: &UpstreamKey) -> HeaderMap {
+    let clean = from.iter();
+    let clean = clean.filter(|(_, value)| !key.is_quoted_in(value.as_bytes()));
+    let mut kept = HeaderMap::with_capacity(from.len());
+    for (name, value) in clean {
+        kept.append(name.clone(), value.clone());
+    }
+    kept
 }
 
 /// Whether a header tells the provider's own id of a request: OpenAI's, Anthropic's, Amazon's.
@@ -166,45 +262,48 @@ pub(crate) fn is_request_id(name: &str) -> bool {
     matches!(name, "x-request-id" | "request-id" | "x-amzn-requestid")
 }
 
-/// What a status that is no success means: a failure that another key or target may heal, or the caller's own affair
-/// (`Err` gives the answer back to be relayed).
+/// What an answer that is no success means: a failure that another key or target may heal, or the caller's own affair.
 pub(crate) fn judge(
     answer: Answer,
     target: &Target,
     key: &UpstreamKey,
     retry: &Retry,
     now_ms: u64,
-) -> Result<Failure, Box<Answer>> {
+) -> Failure {
     let header = |name: &str| answer.headers.get(name).and_then(|it| it.to_str().ok());
     let retry_after = retry_after::delay(answer.status, header, &answer.body, now_ms);
     let is_key_fault = match answer.status {
         401 => true,
-        402 | 403 => errors::parse_error(&answer.body).is_some_and(|error| names_the_key(&error)),
+        402 | 403 => answer.error().is_some_and(|error| names_the_key(&error)),
         // Google's word for a key that is wrong or has expired comes with a status that usually means the request.
         400 => names_googles_key(&answer.body),
         _ => false,
     };
-    let provider = Arc::clone(&target.upstream.name);
     if is_key_fault {
-        return Ok(key_rejected(target, key));
+        return key_rejected(target, key);
     }
+    let provider = Arc::clone(&target.upstream.name);
     let status = answer.status;
-    if !retry.statuses.contains(&status) && !(300..400).contains(&status) {
-        return Err(Box::new(answer));
-    }
     let is_redirect = (300..400).contains(&status);
-    Ok(Failure {
-        fault: Fault::Status { provider, status },
+    let is_final = !is_redirect && !retry.statuses.contains(&status);
+    Failure {
+        fault: match &answer.inside {
+            Some(error) => Fault::Reported {
+                provider,
+                error: error.clone(),
+            },
+            None => Fault::Status { provider, status },
+        },
         // A redirect is never followed with a key in hand, nor shown to the client.
         answer: (!is_redirect).then_some(answer),
-        next: if status == 429 {
-            Next::Key
-        } else {
-            Next::Target
+        next: match status {
+            _ if is_final => Next::Nobody,
+            429 => Next::Key,
+            _ => Next::Target,
         },
         retry_after,
-        may_repeat: !is_redirect,
-    })
+        may_repeat: !is_redirect && !is_final,
+    }
 }
 
 /// The provider does not take the key: the next key, and nobody is told the provider's words.
@@ -220,17 +319,6 @@ pub(crate) fn key_rejected(target: &Target, key: &UpstreamKey) -> Failure {
         retry_after: None,
         may_repeat: false,
     }
-}
-
-/// Whether an error inside a 200 is what would have been a 401.
-pub(crate) fn rejects_the_key(error: &UpstreamError) -> bool {
-    let names = [error.code.as_deref(), error.kind.as_deref()];
-    names.into_iter().flatten().any(|name| {
-        matches!(
-            name,
-            "401" | "invalid_api_key" | "authentication_error" | "unauthorized"
-        )
-    })
 }
 
 /// Whether a 400 is Google's about the key (https://cloud.google.com/apis/design/errors, `ErrorInfo.reason`).
@@ -314,22 +402,24 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let names = |with_rate_limits| -> Vec<String> {
+        let names = |with_rate_limits, secret: &str| -> Vec<String> {
             let mut kept = Headers::new();
-            relay_headers(&headers, with_rate_limits, &mut kept);
+            relay_headers(&headers, with_rate_limits, |it| it == secret, &mut kept);
             let mut names: Vec<_> = kept.iter().map(|(name, _)| name.to_string()).collect();
             names.sort();
             names
         };
         assert_eq!(
-            names(false),
+            names(false, "none"),
             [
                 "openai-processing-ms",
                 "retry-after-ms",
                 "x-upstream-request-id"
             ]
         );
-        assert_eq!(names(true).len(), 4);
+        assert_eq!(names(true, "none").len(), 4);
+        assert_eq!(names(true, "req_1").len(), 3);
+        assert_eq!(names(true, "9").len(), 3);
     }
 
     #[test]

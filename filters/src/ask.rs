@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -181,11 +182,16 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// What must go along with a body of which nothing is undone.
-    pub fn forward(headers: &HeaderMap, forwarded: &mut Vec<(HeaderName, HeaderValue)>) {
-        let name = http::header::CONTENT_ENCODING;
-        if let Some(value) = headers.get(&name) {
-            forwarded.push((name, value.clone()));
+    /// What must go along with a body of which nothing is undone, and what asks for a part of an answer of which nothing is.
+    pub fn forward(&self, headers: &HeaderMap, forwarded: &mut Vec<(HeaderName, HeaderValue)>) {
+        let names: &[HeaderName] = match self.method {
+            Method::GET | Method::HEAD => &[RANGE, IF_RANGE],
+            _ => &[CONTENT_ENCODING],
+        };
+        for name in names {
+            if let Some(value) = headers.get(name) {
+                forwarded.push((name.clone(), value.clone()));
+            }
         }
     }
 
@@ -208,12 +214,19 @@ pub struct InUrl {
     pub model: String,
     /// Whether the answer is to be streamed.
     pub stream: bool,
+    /// Whether a stream is wanted as a JSON array, which it is where nobody asks for `alt=sse`.
+    pub is_array: bool,
 }
 
 /// The header by which a client says itself what may be left out of a translated request.
 static DROP_PARAMS: HeaderName = HeaderName::from_static("x-weir-drop-params");
 
 impl Inbound {
+    /// Whether the answer is a stream that is wanted as a JSON array.
+    pub(crate) fn wants_array(&self) -> bool {
+        self.in_url.as_ref().is_some_and(|it| it.is_array)
+    }
+
     /// The head of a request for `endpoint`, with its headers sorted into what the way needs.
     ///
     /// # Errors
@@ -227,7 +240,7 @@ impl Inbound {
     ) -> Result<Self, UnknownDropParams> {
         let forwarded = inject::FORWARDED
             .into_iter()
-            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
+            .filter_map(|name| Some((name.clone(), joined(headers, &name)?)))
             .collect();
         let drop_params = headers
             .get(&DROP_PARAMS)
@@ -245,6 +258,19 @@ impl Inbound {
             handshake: None,
             drop_params: drop_params.transpose()?,
         })
+    }
+}
+
+/// A header's value. Several lines of it are one list (RFC 9110, section 5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let lines: Vec<_> = headers.get_all(name).iter().collect();
+    match lines.as_slice() {
+        [] => None,
+        [only] => Some((*only).clone()),
+        _ => {
+            let lines: Vec<_> = lines.iter().map(|it| it.as_bytes()).collect();
+            HeaderValue::from_bytes(&lines.join(b", ".as_slice())).ok()
+        }
     }
 }
 
@@ -292,11 +318,11 @@ pub struct Ask {
     pub(crate) inbound: Inbound,
     pub(crate) head: Head,
     /// The form that is sent instead of a JSON body.
-    pub(crate) upload: Option<Upload>,
+    pub(crate) upload: Option<Box<Upload>>,
     /// The JSON body; empty for a form.
     pub(crate) body: Bytes,
     /// The body's share of the memory for bodies.
-    pub(crate) _memory: Option<OwnedSemaphorePermit>,
+    pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Ask {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use weir_config::Retry;
 use weir_store::EndKind;
+use weir_wire::gemini::JsonArray;
 
 use crate::answer::{self, Answer};
 use crate::clock;
@@ -22,7 +23,6 @@ use crate::session::Session;
 use crate::settle::{Finish, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::{Side, Told};
-use crate::upload::Upload;
 
 /// How long a key that its provider refused is set aside.
 const KEY_ASIDE: Duration = Duration::from_secs(600);
@@ -36,6 +36,8 @@ pub(crate) enum Next {
     Key,
     /// The target was the trouble: the next target.
     Target,
+    /// The request was: whoever else was asked would say the same.
+    Nobody,
 }
 
 /// An attempt that brought no answer, while nothing of one had reached the client.
@@ -99,10 +101,11 @@ pub async fn attempt<S: Sink>(
         content_type: EVENT_STREAM,
         headers: answer::rate_headers(ask.admitted.lease()),
     });
+    let array = ask.inbound.wants_array().then(JsonArray::default);
     let mut run = Run {
         gateway,
         held: &held,
-        delivery: Delivery::new(sink, early_head, pace, total),
+        delivery: Delivery::new(sink, early_head, pace, array, total),
         tally: Tally::new(
             gateway.ledger.clone(),
             Arc::clone(&gateway.metrics),
@@ -111,12 +114,9 @@ pub async fn attempt<S: Sink>(
         ),
         agreed: None,
     };
-    if ask.upload.as_ref().is_some_and(Upload::is_passing) {
-        run.delivery.expect_body();
-    }
     if ask.inbound.handshake.is_some() {
-        // What a client sends behind its handshake is for the provider: watching it would swallow it.
-        run.delivery.expect_body();
+        // What a client sends behind its handshake is for the provider.
+        run.delivery.look_away();
     }
     let finish = run.go().await;
     let Run { tally, agreed, .. } = run;
@@ -169,7 +169,7 @@ impl<S: Sink> Run<'_, S> {
     /// Whether the request has passed by on its way to a provider, so that nobody else can be sent it.
     fn is_spent(&self) -> bool {
         let upload = self.held.planned.allowed.ask.upload.as_ref();
-        upload.is_some_and(Upload::is_spent)
+        upload.is_some_and(|upload| upload.is_spent())
     }
 
     /// The pause before another round: jittered and growing, or what the provider asked for. `None` where the provider
@@ -237,6 +237,11 @@ impl<S: Sink> Run<'_, S> {
                 continue;
             }
             let failure = match self.once(target, key).await {
+                Err(Stop::Failed(failure)) if failure.next == Next::Nobody => {
+                    let finish = Box::pin(self.give_up(*failure)).await;
+                    self.note_end(target, key, &finish, retry);
+                    return Ok(Some(finish));
+                }
                 Err(Stop::Failed(failure)) => failure,
                 Ok(finish) => {
                     self.note_end(target, key, &finish, retry);
@@ -316,6 +321,7 @@ impl<S: Sink> Run<'_, S> {
                 target.switch.open_for(now_us, rest);
             }
             (_, Next::Target) => self.cool_down(target, retry),
+            (_, Next::Nobody) => {}
         }
         if failure.next == Next::Key {
             // It refused the key, and so it is there.
@@ -325,10 +331,18 @@ impl<S: Sink> Run<'_, S> {
 
     /// Nobody answered: the last provider's own answer where there is one, else an error of ours.
     async fn give_up(&mut self, failure: Failure) -> Finish {
-        let told = failure.fault.told();
+        let told = match &failure.answer {
+            Some(answer) => answer.told(),
+            None => failure.fault.told(),
+        };
+        let status = told.status;
+        let side = match failure.next {
+            Next::Nobody if status < 500 => Side::Caller,
+            _ => failure.fault.told().side,
+        };
         if self.delivery.is_begun() {
-            self.fail_stream(&told).await;
-            return failed(told.status, told.side);
+            self.fail_stream(&told, failure.answer.is_some()).await;
+            return failed(status, side);
         }
         let attempts = self.tally.attempts();
         let ask = &self.held.planned.allowed.ask;
@@ -336,18 +350,21 @@ impl<S: Sink> Run<'_, S> {
             Some(answer) => answer.relay(&ask.inbound),
             None => answer::error_reply(&told, attempts, ask),
         };
-        let status = head.status;
         match self.delivery.reply(head, body).await {
-            Ok(()) => failed(status, told.side),
+            Ok(()) => failed(status, side),
             Err(_) => cancelled(),
         }
     }
 
-    /// Tells a failure inside a begun stream, in the client's format, and cuts it.
-    pub(crate) async fn fail_stream(&mut self, told: &Told) {
+    /// Tells a failure inside a begun stream, in the client's format, which is the end of it.
+    pub(crate) async fn fail_stream(&mut self, told: &Told, is_of_provider: bool) {
         let inbound = &self.held.planned.allowed.ask.inbound;
         let event = told.to_event(inbound.endpoint.dialect(), inbound.call_id);
-        self.delivery.fail(event).await;
+        if is_of_provider {
+            self.delivery.fail_as_told(event).await;
+        } else {
+            self.delivery.fail(event).await;
+        }
     }
 
     /// The owner left, or time was up, in the middle of an attempt.

@@ -6,6 +6,7 @@ mod describe;
 mod fetch;
 mod lists;
 mod parameters;
+mod place;
 mod report;
 
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use tokio::time::Instant;
 use weir_wire::body::MAX_MODEL_BYTES;
 use weir_wire::model_catalogue::Entry;
 
-use crate::allow::AllowError;
+use crate::allow::{AUTO, AllowError};
 use crate::directory::Known;
 use crate::gateway::Gateway;
 use crate::identify::{self, Credential};
-use crate::plan::{self, Holder};
+use crate::plan::{self, Holder, Plan, PlanError, Unplannable};
 use crate::provider::Upstream;
 use crate::refusal::Refusal;
 use crate::routes::Routes;
@@ -52,16 +53,17 @@ impl Gateway {
         name: &str,
     ) -> Result<Entry, Refusal> {
         let asked = Asked::new(self, credential).await?;
-        if !is_name(name) || !asked.routes.is_usable(asked.holder(), name) {
-            return Err(asked.not_found(name));
-        }
-        let first = assemble::first_of(&asked.routes, name);
+        asked.plan(name)?;
+        let meant = asked.meant(name);
+        let first = assemble::first_of(&asked.routes, &meant);
         let leads_there = |upstream: &Upstream| {
             let first = first.as_ref();
             first.is_some_and(|it| it.upstream.name == upstream.name)
         };
         let offers = asked.offers(self, leads_there, WAIT).await;
-        Ok(assemble::entry(&asked.routes, &offers, name))
+        let mut entry = assemble::entry(&asked.routes, &offers, &meant);
+        name.clone_into(&mut entry.id);
+        Ok(entry)
     }
 
     /// The models and what is to be said of the providers, for `GET /api/catalogue`; of one provider alone where `only`
@@ -81,7 +83,7 @@ impl Gateway {
         if let Some(only) = only {
             entries.retain(|entry| entry.provider == only);
         }
-        Ok(Some(report::report(&asked, entries, offers)))
+        Ok(Some(report::report(&asked, entries, offers, only)))
     }
 }
 
@@ -104,6 +106,26 @@ impl Asked {
         self.known.holder()
     }
 
+    /// The name that is meant: the default's where `auto` is asked for.
+    fn meant(&self, name: &str) -> Arc<str> {
+        let default = self.routes.default_model().filter(|_| name == AUTO);
+        default.unwrap_or_else(|| Arc::from(name))
+    }
+
+    /// The plan of a name, or why a call to it would be refused.
+    fn plan(&self, name: &str) -> Result<Plan, Refusal> {
+        if !is_name(name) {
+            return Err(self.not_found(name));
+        }
+        let built = plan::build(&self.routes, self.holder(), &self.meant(name));
+        built.map_err(|why| match why {
+            Unplannable::NotFound => self.not_found(name),
+            Unplannable::NoKey(provider) => {
+                Refusal::Plan(PlanError::without_key(self.holder(), provider))
+            }
+        })
+    }
+
     /// What the providers that are meant, and that this caller may reach, offer: fetched where that is due, and waited for
     /// where nothing is known yet.
     async fn offers(
@@ -124,7 +146,7 @@ impl Asked {
             let rested = keys.iter().find(|key| !key.switch.is_open(now_us));
             let slot = rested
                 .or(keys.first())
-                .filter(|_| self.routes.settings.catalogue.fetch && fetch::has_list(upstream))
+                .filter(|_| self.routes.settings.catalogue.fetch && place::has_list(upstream))
                 .map(|key| gateway.lists.of(gateway, upstream, key));
             asked.push((Arc::clone(upstream), !keys.is_empty(), slot));
         }

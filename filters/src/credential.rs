@@ -6,6 +6,7 @@
 mod date;
 mod fetch;
 mod jwt;
+mod quoted;
 mod sigv4;
 mod source;
 mod token;
@@ -162,18 +163,19 @@ impl Proof {
         }
     }
 
-    /// A provider's message without what proves the key, should it quote it.
-    pub fn redact(&self, message: &str) -> String {
-        let sent = match self {
-            Self::Header(_, value) => Some(value.clone()),
-            Self::Token { cell, .. } => cell.known(),
-            Self::Nothing | Self::Aws { .. } => None,
+    /// What a provider says, without what proves the key; none if it does not quote it.
+    pub fn redact(&self, said: &[u8]) -> Option<Vec<u8>> {
+        let clean = |secret: &[u8]| quoted::without(secret, said);
+        let clean_header = |value: &HeaderValue| {
+            let value = value.as_bytes();
+            clean(value.strip_prefix(b"Bearer ").unwrap_or(value))
         };
-        let text = sent.as_ref().and_then(|value| value.to_str().ok());
-        let secret = text.map(|it| it.strip_prefix("Bearer ").unwrap_or(it));
-        match secret.filter(|it| !it.is_empty()) {
-            Some(secret) => message.replace(secret, "[key]"),
-            None => message.to_owned(),
+        match self {
+            Self::Nothing => None,
+            Self::Header(_, value) => clean_header(value),
+            Self::Token { cell, .. } => clean_header(&cell.known()?),
+            // Of an access key only the token travels.
+            Self::Aws { key, .. } => clean(key.session_token.as_ref()?.expose().as_bytes()),
         }
     }
 }

@@ -11,7 +11,7 @@ use weir_wire::errors::UpstreamError;
 use crate::adapt::Unsaid;
 use crate::answer::{self, Answer};
 use crate::ask::Endpoint;
-use crate::attempt::{Failure, Next, Run, Stop, cancelled, failed, first_byte_limit};
+use crate::attempt::{Failure, Next, Run, Stop, cancelled, first_byte_limit};
 use crate::delivery::EVENT_STREAM;
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
@@ -20,8 +20,8 @@ use crate::provider::UpstreamKey;
 use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
-use crate::told::Side;
 use crate::way::Way;
+use crate::weigh::TooHeavy;
 
 /// The media types of streams, whatever follows them: everyone's, Amazon's, Ollama's.
 const STREAM_TYPES: [&[u8]; 3] = [
@@ -115,8 +115,11 @@ impl<S: Sink> Run<'_, S> {
             return Err(self.broken(target, "its answer has no head"));
         };
         let status = head.status.as_u16();
+        let is_secret = |value: &HeaderValue| attempt.key.is_quoted_in(value.as_bytes());
         let mut names = head.headers.iter();
-        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str())) {
+        if let Some((_, id)) = names.find(|(name, _)| answer::is_request_id(name.as_str()))
+            && !is_secret(id)
+        {
             self.tally.set_upstream_id(id.to_str().unwrap_or_default());
         }
         if status >= 300 {
@@ -124,24 +127,21 @@ impl<S: Sink> Run<'_, S> {
             return Box::pin(self.refused(attempt, link, status, headers)).await;
         }
         self.tally.progress = Progress::Answering;
-        let length = head.headers.get(http::header::CONTENT_LENGTH);
-        let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
         let content_type = head.headers.get(http::header::CONTENT_TYPE).cloned();
         let is_stream = content_type.as_ref().is_some_and(is_stream_type);
         let lease = self.held.planned.allowed.ask.admitted.lease();
         let mut headers = answer::rate_headers(lease);
         let is_limited = !headers.is_empty();
-        answer::relay_headers(&head.headers, !is_limited, &mut headers);
-        // What a passed request has made may be named here alone, as a Realtime call is.
-        let made = head.headers.get(http::header::LOCATION);
-        if let Some(made) = made.filter(|_| self.held.planned.allowed.ask.inbound.pass.is_some()) {
-            headers.push((http::header::LOCATION, made.clone()));
+        answer::relay_headers(&head.headers, !is_limited, is_secret, &mut headers);
+        if attempt.outbound.is_pass {
+            answer::relay_passed(&head.headers, is_secret, &mut headers);
         }
+        let length = answer::told_length(&head.headers);
         answer::push_served(target, self.tally.attempts(), &mut headers);
         answer::push_dropped(&attempt.outbound.dropped, &mut headers);
         let is_stream = is_stream && attempt.outbound.reads_events();
         let own_type = content_type.filter(|_| !attempt.outbound.way.is_translated());
-        let head = ReplyHead {
+        let mut head = ReplyHead {
             status,
             content_type: match own_type {
                 _ if is_stream => EVENT_STREAM,
@@ -152,22 +152,34 @@ impl<S: Sink> Run<'_, S> {
         };
         if is_stream {
             self.stream(attempt, link, head).await
-        } else if self.is_raw(&head, length) {
+        } else if self.is_raw(attempt, &head, length.as_ref()) {
+            // How long a file is shows how far it has come.
+            let length = length.filter(|_| attempt.outbound.method.is_safe());
+            head.headers
+                .extend(length.map(|it| (http::header::CONTENT_LENGTH, it)));
             Box::pin(self.raw(attempt, link, head)).await
         } else {
             self.whole(attempt, link, head).await
         }
     }
 
-    /// Whether an answer is relayed as it comes. What is passed on is only read whole where it is small.
-    fn is_raw(&self, head: &ReplyHead, length: Option<usize>) -> bool {
-        let is_json = head
-            .content_type
-            .as_bytes()
-            .starts_with(b"application/json");
+    /// Whether an answer is relayed as it comes. What is passed on is only read whole where it is a small object.
+    fn is_raw(
+        &self,
+        attempt: &Attempt<'_>,
+        head: &ReplyHead,
+        length: Option<&HeaderValue>,
+    ) -> bool {
+        let media_type = head.content_type.as_bytes().split(|it| *it == b';').next();
+        let is_json = media_type.is_some_and(|it| it.trim_ascii() == b"application/json");
+        let is_small = || {
+            let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+            length.is_some_and(|it: usize| it <= PASSED_WHOLE_BYTES)
+        };
+        let is_head = attempt.outbound.method == http::Method::HEAD;
         match self.held.planned.allowed.ask.inbound.endpoint {
             Endpoint::Speech => true,
-            Endpoint::Pass => !is_json || length.is_none_or(|it| it > PASSED_WHOLE_BYTES),
+            Endpoint::Pass => !is_json || head.status == 206 || is_head || !is_small(),
             _ => false,
         }
     }
@@ -180,55 +192,48 @@ impl<S: Sink> Run<'_, S> {
         status: u16,
         headers: HeaderMap,
     ) -> Result<Finish, Stop> {
-        let body = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
-        self.judge_refusal(attempt, status, headers, body).await
+        let collected = self.collect(attempt.target, link, ERROR_MAX_BYTES).await?;
+        Err(self.judge_refusal(attempt, status, headers, collected.body))
     }
 
     /// What becomes of an answer that is no success and has come whole.
-    pub(crate) async fn judge_refusal(
+    pub(crate) fn judge_refusal(
         &mut self,
         attempt: &Attempt<'_>,
         status: u16,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Finish, Stop> {
-        let target = attempt.target;
-        let body = without_key(attempt.key, body);
+    ) -> Stop {
         // The provider said no: there is nothing to bill.
         self.tally.progress = Progress::Idle;
+        self.judge(attempt, status, headers, body, None)
+    }
+
+    fn judge(
+        &self,
+        attempt: &Attempt<'_>,
+        status: u16,
+        headers: HeaderMap,
+        body: Bytes,
+        inside: Option<UpstreamError>,
+    ) -> Stop {
+        let target = attempt.target;
         let mut served = Vec::new();
         answer::push_served(target, self.tally.attempts(), &mut served);
         let answer = Answer {
             status,
-            headers,
-            body,
+            headers: answer::without_key(&headers, attempt.key),
+            body: attempt.key.redact_bytes(body),
             provider: Arc::clone(&target.upstream.name),
             is_native: !attempt.outbound.way.is_translated(),
             served,
+            inside,
+            failed_response: None,
         };
         let retry = &self.held.planned.routes.settings.retry;
         let now_ms = self.gateway.clock.now_ms();
-        let answer = match answer::judge(answer, target, attempt.key, retry, now_ms) {
-            Ok(failure) => return Err(Stop::Failed(Box::new(failure))),
-            Err(answer) => *answer,
-        };
-        let side = if status < 500 {
-            Side::Caller
-        } else {
-            Side::Provider
-        };
-        if self.delivery.is_begun() {
-            let provider = Arc::clone(&answer.provider);
-            let told = Fault::Status { provider, status }.told();
-            self.fail_stream(&told).await;
-            return Ok(failed(status, side));
-        }
-        let inbound = &self.held.planned.allowed.ask.inbound;
-        let (head, body) = answer.relay(inbound);
-        match self.delivery.reply(head, body).await {
-            Ok(()) => Ok(failed(status, side)),
-            Err(_) => Ok(cancelled()),
-        }
+        let failure = answer::judge(answer, target, attempt.key, retry, now_ms);
+        Stop::Failed(Box::new(failure))
     }
 
     /// A link error as a failure, billed where the provider may have worked already.
@@ -265,6 +270,21 @@ impl<S: Sink> Run<'_, S> {
         fail(fault)
     }
 
+    /// An answer that there is no memory for. The provider has done its work.
+    pub(crate) fn too_heavy(&mut self, target: &Target, why: TooHeavy) -> Stop {
+        self.tally.bill_progress();
+        Stop::Failed(Box::new(Failure {
+            fault: Fault::NoMemory {
+                provider: Arc::clone(&target.upstream.name),
+                why,
+            },
+            answer: None,
+            next: Next::Target,
+            retry_after: None,
+            may_repeat: false,
+        }))
+    }
+
     pub(crate) fn broken(&self, target: &Target, reason: &'static str) -> Stop {
         fail(Fault::Broken {
             provider: Arc::clone(&target.upstream.name),
@@ -272,26 +292,17 @@ impl<S: Sink> Run<'_, S> {
         })
     }
 
-    /// An error inside a 200. One about the key is not told as the provider words it: it may quote the key.
+    /// An error inside a 200 is judged as if it had come with the status that it stands for.
     pub(crate) fn reported(&self, attempt: &Attempt<'_>, error: &UpstreamError) -> Stop {
-        if answer::rejects_the_key(error) {
-            let failure = answer::key_rejected(attempt.target, attempt.key);
-            return Stop::Failed(Box::new(failure));
-        }
-        fail(Fault::Reported {
-            provider: Arc::clone(&attempt.target.upstream.name),
+        let said = UpstreamError {
             message: attempt.key.redact(&error.message),
-            code: error.code.clone(),
-        })
-    }
-}
-
-/// A refusal's body without the key, should it quote what it was sent.
-fn without_key(key: &UpstreamKey, body: Bytes) -> Bytes {
-    let clean = std::str::from_utf8(&body).ok().map(|text| key.redact(text));
-    match clean {
-        Some(clean) if clean.as_bytes() != body => Bytes::from(clean),
-        _ => body,
+            code: error.code.as_deref().map(|code| attempt.key.redact(code)),
+            raw: None,
+            ..error.clone()
+        };
+        let body = error.raw.clone().unwrap_or_default();
+        let status = error.status();
+        self.judge(attempt, status, HeaderMap::new(), body, Some(said))
     }
 }
 

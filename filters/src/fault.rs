@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use thiserror::Error;
+use weir_wire::errors::UpstreamError;
 use weir_wire::multipart::FormError;
 
+use crate::refusal::Refusal;
 use crate::told::{Side, Told};
+use crate::weigh::TooHeavy;
 
 /// Why no provider answered.
 #[derive(Clone, Debug, Error)]
@@ -36,14 +39,12 @@ pub enum Fault {
         reason: &'static str,
     },
     /// The provider reported an error inside a successful answer.
-    #[error("provider `{provider}` reported an error: {message}")]
+    #[error("provider `{provider}` reported an error: {}", .error.message)]
     Reported {
         /// The provider.
         provider: Arc<str>,
-        /// Its message.
-        message: String,
-        /// Its code.
-        code: Option<String>,
+        /// What it said.
+        error: UpstreamError,
     },
     /// The provider refused the key.
     #[error("{} was rejected by provider `{provider}`: {}", key_text(.owner_is_caller, .key_id), mend_text(.owner_is_caller, .provider))]
@@ -68,6 +69,20 @@ pub enum Fault {
     Form {
         /// What is wrong with it.
         why: FormError,
+    },
+    /// The rest of a body that passes by did not come as it should.
+    #[error("{why}")]
+    Body {
+        /// What a body that is read whole would be refused for.
+        why: Arc<Refusal>,
+    },
+    /// There is no memory for an answer, or to translate it in.
+    #[error("the answer of provider `{provider}` {why}")]
+    NoMemory {
+        /// The provider.
+        provider: Arc<str>,
+        /// What it is too heavy for.
+        why: TooHeavy,
     },
     /// The call's total time is over.
     #[error("the call took longer than the total timeout of {total_ms} ms")]
@@ -109,16 +124,21 @@ impl Fault {
             Self::Timeout { what, .. } => what,
             Self::Reported { .. } => "it reported an error inside its answer",
             Self::KeyRejected { .. } => "it rejected the key",
+            Self::NoMemory { .. } => "there is no memory for its answer",
             Self::TimeUp { .. } => "the call's total time is over",
             Self::Status { .. } => "it answered with an error status",
             Self::Unfit { .. } => "the request cannot be said in its format",
             Self::Form { .. } => "the form is not what it seemed to be",
+            Self::Body { .. } => "the request's body did not come whole",
         }
     }
 
     /// Whether the request itself is to blame, and nobody it was to be sent to.
     pub fn is_of_request(&self) -> bool {
-        matches!(self, Self::Unfit { .. } | Self::Form { .. })
+        matches!(
+            self,
+            Self::Unfit { .. } | Self::Form { .. } | Self::Body { .. }
+        )
     }
 
     /// The answer where no provider's own answer can be relayed.
@@ -132,9 +152,14 @@ impl Fault {
             Self::TimeUp { .. } => Told::new(504, KIND, "total_timeout", Side::Provider, self),
             Self::Broken { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
             Self::Status { .. } => Told::new(502, KIND, "upstream_error", Side::Provider, self),
-            Self::Reported { code, .. } => {
-                let code = code.as_deref().unwrap_or("upstream_error");
-                Told::new(502, KIND, code, Side::Provider, self)
+            Self::Reported { error, .. } => {
+                let code = error.code.as_deref().unwrap_or("upstream_error");
+                let mut told = Told::new(error.status(), KIND, code, Side::Provider, self);
+                told.param.clone_from(&error.param);
+                if let Some(kind) = &error.kind {
+                    told.kind = kind.clone().into();
+                }
+                told
             }
             Self::Unfit { .. } => Told::new(
                 400,
@@ -143,7 +168,11 @@ impl Fault {
                 Side::Caller,
                 self,
             ),
+            Self::NoMemory { .. } => {
+                Told::new(503, "server_error", "overloaded", Side::Gateway, self)
+            }
             Self::Form { .. } => Told::new(400, "invalid_request_error", "", Side::Caller, self),
+            Self::Body { why } => why.told(),
             Self::KeyRejected { .. } => {
                 Told::new(502, KIND, "provider_key_rejected", Side::Provider, self)
             }

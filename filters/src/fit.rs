@@ -10,9 +10,11 @@ use weir_wire::loss::Loss;
 use weir_wire::neutral::Request;
 
 use crate::adapt::Unsaid;
+use crate::gateway::BodyMemory;
 use crate::plan::{Planned, Target};
 use crate::render::{self, Outbound};
 use crate::way::Way;
+use crate::weigh::{self, TooHeavy};
 
 /// A planned call that at least one target can take: made by `fit` alone.
 pub struct Fitted {
@@ -37,6 +39,9 @@ pub enum FitError {
     /// No target can be sent all of it.
     #[error(transparent)]
     Loss(#[from] Loss),
+    /// There is no memory to translate it in.
+    #[error("the request {0}")]
+    TooHeavy(#[from] TooHeavy),
 }
 
 impl From<Unsaid> for FitError {
@@ -48,9 +53,9 @@ impl From<Unsaid> for FitError {
     }
 }
 
-/// Fits a planned call.
-pub fn fit(planned: Planned) -> Result<Fitted, FitError> {
-    let ask = &planned.allowed.ask;
+/// Fits a planned call. What is translated takes its share of `memory` for as long as the call lasts.
+pub fn fit(mut planned: Planned, memory: &BodyMemory) -> Result<Fitted, FitError> {
+    let ask = &mut planned.allowed.ask;
     let endpoint = ask.inbound.endpoint;
     let ways = planned.plan.targets.iter().map(|it| Way::of(it, endpoint));
     let needs_translation = ways.flatten().any(Way::is_translated);
@@ -58,17 +63,35 @@ pub fn fit(planned: Planned) -> Result<Fitted, FitError> {
     if !needs_translation {
         return Ok(fitted(planned, None, None));
     }
+    let bytes = ask.body.len();
+    let is_native = first_way.is_some_and(|way| !way.is_translated());
+    let share = match weigh::share(memory, &ask.body) {
+        Ok(share) => share,
+        // The first target is sent it as it came.
+        Err(_) if is_native => return Ok(fitted(planned, None, None)),
+        Err(why) => return Err(why.into()),
+    };
+    match (&mut ask.memory, share) {
+        (Some(memory), Some(share)) => memory.merge(share),
+        (none, share) => *none = none.take().or(share),
+    }
+    weigh::aside(bytes, || translated(planned, is_native))
+}
+
+/// Says the request in neutral terms, and in those of the first target that can be sent it whole.
+fn translated(planned: Planned, is_native: bool) -> Result<Fitted, FitError> {
+    let ask = &planned.allowed.ask;
     let request = match render::neutral(ask, &planned.allowed.model) {
         Ok(request) => Arc::new(request),
         // The first target reads the client's own format, and may read what we cannot.
-        Err(_) if first_way.is_some_and(|way| !way.is_translated()) => {
+        Err(_) if is_native => {
             return Ok(fitted(planned, None, None));
         }
         Err(why) => return Err(why.into()),
     };
     let mut loss = None;
     for (number, target) in planned.plan.targets.iter().enumerate() {
-        let Some(way) = Way::of(target, endpoint) else {
+        let Some(way) = Way::of(target, ask.inbound.endpoint) else {
             continue;
         };
         match render::render(ask, target, way, &request) {

@@ -51,7 +51,7 @@ pub struct Gateway {
     pub(crate) connectors: Connectors,
     pub(crate) lists: Lists,
     pub(crate) tunnels: Tunnels,
-    spools: Spools,
+    pub(crate) spools: Spools,
     counters: Arc<dyn Counters>,
     switchboard: Arc<Switchboard>,
     routes: ArcSwap<Routes>,
@@ -103,6 +103,11 @@ impl BodyMemory {
             units: Arc::new(Semaphore::new(most_units as usize)),
             most_units,
         }
+    }
+
+    /// The bound.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.most_units as usize * MEMORY_UNIT_BYTES
     }
 
     /// Takes a share for `bytes`, or tells that there is none.
@@ -226,7 +231,7 @@ impl Gateway {
             let told = client.reply(head, body).await;
             return told.map(|()| None).map_err(|_| Refusal::Gone);
         }
-        let fitted = fit::fit(planned)?;
+        let fitted = fit::fit(planned, &self.body_memory)?;
         let held = reserve::reserve(&self.ledger, &self.metrics, fitted).await?;
         Ok(attempt(self, held, client).await)
     }

@@ -3,26 +3,31 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use weir_wire::format::Format;
 
 use crate::answer::JSON;
-use crate::credential::Signing;
+use crate::credential::{CredentialError, Signing};
 use crate::gateway::Gateway;
 use crate::inject::RequestHead;
 use crate::link::{Link, LinkError};
 use crate::provider::{Upstream, UpstreamKey};
+use crate::site::Site;
 
 /// What is asked of a provider, and its bounds.
 pub(crate) struct Get<'a> {
     pub upstream: &'a Upstream,
     pub key: &'a UpstreamKey,
+    /// Where it is asked: the key's own site, or another host of the same owner.
+    pub site: &'a Site,
     /// The path and query of the URL.
     pub path: String,
     /// Which vendor's headers go along.
     pub format: Format,
+    /// A header of this question alone.
+    pub header: Option<(HeaderName, HeaderValue)>,
     pub max_bytes: usize,
     /// By when the whole answer must be there.
     pub deadline: Instant,
@@ -34,6 +39,9 @@ pub enum GetError {
     /// Nobody is there.
     #[error("it cannot be reached: {0}")]
     Unreachable(&'static str),
+    /// The key could not be shown.
+    #[error("{0}")]
+    Key(CredentialError),
     /// It took too long.
     #[error("it did not answer in time")]
     TimedOut,
@@ -53,7 +61,8 @@ pub enum GetError {
 
 fn status_hint(status: u16) -> &'static str {
     match status {
-        401 | 403 => ": the key is not accepted for this",
+        401 => ": the key is not accepted",
+        403 => ": the key may not ask for this",
         404 | 405 | 501 => ": it has no such list",
         429 => ": too many requests",
         _ => "",
@@ -114,13 +123,13 @@ async fn once(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Bytes, Fa
     received.map_err(late)?
 }
 
-async fn send(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Link, LinkError> {
+async fn send(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Link, Failed> {
     let fixed = get.key.static_header();
     let mut auth: Vec<_> = fixed
         .map(|(name, value)| (name.clone(), value.clone()))
         .into_iter()
         .collect();
-    let host = &get.upstream.site(get.key).host;
+    let host = &get.site.host;
     if get.key.is_dynamic() {
         let signing = Signing {
             method: "GET",
@@ -130,8 +139,16 @@ async fn send(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Link, Lin
             now_ms: gateway.clock.now_ms(),
         };
         let proven = get.key.authorize(&signing, &gateway.connectors).await;
-        auth = proven.map_err(|_| LinkError::Connect("its key cannot prove itself"))?;
+        auth = proven.map_err(|why| Failed::For(GetError::Key(why)))?;
     }
+    // The operator's own header of that name stands.
+    let own = get.upstream.headers(get.key);
+    let added = get.header.iter();
+    auth.extend(
+        added
+            .filter(|(name, _)| own.iter().all(|(other, _)| other != name))
+            .cloned(),
+    );
     let head = RequestHead {
         method: &Method::GET,
         host,
@@ -140,14 +157,15 @@ async fn send(gateway: &Gateway, get: &Get<'_>, fresh: bool) -> Result<Link, Lin
         accept: &JSON,
         auth: &auth,
         forwarded: &[],
-        own: get.upstream.headers(get.key),
+        own,
         format: get.format,
         is_native: true,
     };
-    let address = get.upstream.address_for(get.key, &gateway.clock, 0).await;
+    let timeouts = &get.upstream.provider().timeouts;
+    let address = get.site.address(timeouts, &gateway.clock, 0).await;
     let address = address.map_err(|_| LinkError::Connect("its host does not resolve"))?;
     let sending = gateway.connectors.send(&address, head, Bytes::new(), fresh);
-    sending.await
+    Ok(sending.await?)
 }
 
 async fn receive(get: &Get<'_>, link: &mut Link) -> Result<Bytes, Failed> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use thiserror::Error;
+use weir_wire::url;
 
 use crate::ask::Caller;
 use crate::clock::Clock;
@@ -47,6 +48,33 @@ impl Credential {
             .or(in_header);
         found.map(|text| Self(text.to_owned()))
     }
+}
+
+/// Parameters in which APIs take a credential from a URL, in lower case and without signs: Google's (https://cloud.google.com/apis/docs/system-parameters),
+/// Azure's, and what others call theirs.
+const SECRET_PARAMETERS: [&str; 9] = [
+    "key",
+    "apikey",
+    "xapikey",
+    "xgoogapikey",
+    "subscriptionkey",
+    "accesstoken",
+    "oauthtoken",
+    "authtoken",
+    "authorization",
+];
+
+/// A query as it may travel to a provider: without what a client shows, or may take for, its credential. Nothing of it is
+/// looked at to find out who calls, as URLs end up in logs.
+pub fn without_credentials(query: &str) -> String {
+    url::without(query, |name, value| {
+        let plain = |text: &str| -> String {
+            let letters = text.chars().filter(char::is_ascii_alphanumeric);
+            letters.map(|it| it.to_ascii_lowercase()).collect()
+        };
+        let holds_token = |text| weir_store::may_hold_token(text);
+        SECRET_PARAMETERS.contains(&&*plain(name)) || holds_token(name) || holds_token(value)
+    })
 }
 
 /// Finds the caller behind a request's credential.
@@ -158,6 +186,31 @@ mod tests {
         }
         assert_eq!(credential(&headers(&[])), None);
         assert_eq!(credential(&headers(&[("x-api-key", "  ")])), None);
+    }
+
+    #[test]
+    fn no_credential_stays_in_a_query() {
+        let token = format!("after={TOKEN}");
+        for secret in [
+            "key=x",
+            "%6Bey=x",
+            "API-Key=x",
+            "api_key=x",
+            "%24key=x",
+            "access_token=x",
+            "access%5Ftoken=x",
+            "+key=x",
+            &token,
+            TOKEN,
+            "after=sk%2Dweir%2Dabc",
+        ] {
+            assert_eq!(without_credentials(secret), "", "{secret}");
+            let among = format!("limit=2&{secret}&order=desc");
+            assert_eq!(without_credentials(&among), "limit=2&order=desc");
+        }
+        for harmless in ["pageToken=x", "keys=1", "max_tokens=5", "a=key", "q=%6bey"] {
+            assert_eq!(without_credentials(harmless), harmless);
+        }
     }
 
     #[test]

@@ -26,8 +26,8 @@ const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// an Anthropic flag that a provider does not know can fail the whole request.
 fn travels(name: &HeaderName, format: Format, is_native: bool) -> bool {
     match name.as_str() {
-        // The second is there only where the body is passed on as it came.
-        "idempotency-key" | "content-encoding" => true,
+        // All but the first are there only where request and answer are passed on as they came.
+        "idempotency-key" | "content-encoding" | "range" | "if-range" => true,
         "anthropic-version" | "anthropic-beta" => is_native && format == Format::Anthropic,
         _ => matches!(
             format,

@@ -1,12 +1,14 @@
 //! One exchange with a provider over Pingora's connectors: connect or reuse, send, read the head, read the body, give the
 //! connection back. Plain HTTP/1.1 is sent as one write; TLS negotiates HTTP/2 by ALPN.
 
+mod hearing;
 mod sending;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::SendStream;
 use http::Method;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
@@ -24,7 +26,7 @@ use crate::inject::RequestHead;
 use crate::plain::Plain;
 use crate::provider::Address;
 use crate::site::POOL_IDLE;
-use sending::Sending;
+pub(crate) use sending::Sending;
 
 /// Idle connections over TLS to all providers together.
 const POOL_CONNECTIONS: usize = 4_096;
@@ -74,6 +76,10 @@ pub(crate) struct NetworkLink {
     send_failed: bool,
     /// The answer has no body, whatever length it tells: that of a `HEAD` which Pingora does not know of.
     is_bodiless: bool,
+    /// Where the request's body was written, on a stream of HTTP/2 on which the answer was listened to meanwhile.
+    body: Option<SendStream<Bytes>>,
+    /// What was wrong with an answer that was heard while the body was being written.
+    failed: Option<Box<Error>>,
 }
 
 impl Connectors {
@@ -141,6 +147,8 @@ impl Connectors {
             drained: false,
             send_failed: !matches!(sent, Ok(Ok(()))),
             is_bodiless,
+            body: None,
+            failed: None,
         })
     }
 
@@ -187,6 +195,8 @@ impl Connectors {
             drained: false,
             send_failed: sent.is_err(),
             is_bodiless: false,
+            body: None,
+            failed: None,
         })
     }
 
@@ -214,20 +224,29 @@ impl Connectors {
         body_len: u64,
     ) -> Result<Sending, LinkError> {
         let address = Arc::clone(address);
-        if !address.peer.is_tls() {
-            let (stream, _) = self.plain_stream(&address, true).await?;
-            let mut wire = Vec::with_capacity(HEAD_BYTES);
-            head.to_bytes(body_len, &mut wire);
-            let mut sending = Sending::plain(stream, address);
-            sending.write(Bytes::from(wire)).await;
-            return Ok(sending);
-        }
-        let head = head
-            .to_pingora(body_len)
-            .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
-        let (mut session, reused) = Box::pin(self.secure_session(&address)).await?;
-        let is_sent = session.write_request_header(head).await.is_ok();
-        Ok(Sending::secure(session, reused, is_sent, address))
+        let (stream, reused) = if address.peer.is_tls() {
+            match Box::pin(self.secure_session(&address)).await? {
+                (HttpSession::H1(session), reused) => (session.into_inner(), reused),
+                (HttpSession::H2(mut session), reused) => {
+                    let head = head
+                        .to_pingora(body_len)
+                        .map_err(|_| LinkError::Broken("its request head cannot be built"))?;
+                    let is_sent = session.write_request_header(head, false).is_ok();
+                    return Ok(Sending::http2(session, reused, is_sent, address));
+                }
+                (HttpSession::Custom(()), _) => {
+                    return Err(LinkError::Broken("it speaks no HTTP"));
+                }
+            }
+        } else {
+            self.plain_stream(&address, true).await?
+        };
+        let mut wire = Vec::with_capacity(HEAD_BYTES);
+        head.to_bytes(body_len, &mut wire);
+        let is_plain = !address.peer.is_tls();
+        let mut sending = Sending::http1(stream, is_plain, reused, address);
+        sending.write(Bytes::from(wire)).await;
+        Ok(sending)
     }
 
     /// Gives a link back whose answer was read to its end.
@@ -258,10 +277,11 @@ impl Connectors {
         let Link::Network(mut link) = link else {
             return;
         };
+        let writer = link.body.take();
         if let Some(mut session) = link.session.take()
             && let HttpSession::H2(h2) = &mut session
         {
-            if let Some(mut writer) = h2.take_request_body_writer() {
+            if let Some(mut writer) = writer.or_else(|| h2.take_request_body_writer()) {
                 writer.send_reset(h2::Reason::CANCEL);
             }
             // The slot on the shared connection is counted: it must be given back even so.
@@ -306,10 +326,11 @@ impl Link {
         }
     }
 
-    /// Whether the answer was read to its end, so that its connection may serve again.
+    /// Whether the answer was read to its end, so that its connection may serve again. Where the request did not leave whole,
+    /// the next one would be taken for the rest of it.
     pub(crate) fn is_read(&self) -> bool {
         match self {
-            Self::Network(link) => link.drained,
+            Self::Network(link) => link.drained && !link.send_failed,
             Self::Demo(_) => true,
         }
     }
@@ -330,6 +351,14 @@ impl NetworkLink {
             return Err(LinkError::Broken("the connection is closed"));
         };
         session.set_read_timeout(Some(limit));
+        if let Some(error) = self.failed.take() {
+            return Err(self.head_error(&error));
+        }
+        if matches!(session, HttpSession::H2(_)) && session.response_header().is_some() {
+            // It was heard while the body was being written.
+            self.answered = true;
+            return Ok(());
+        }
         loop {
             match session.read_response_header().await {
                 Ok(()) => {}

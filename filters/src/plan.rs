@@ -44,6 +44,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// The most tokens the model can answer with, as the configuration or its price says.
+    pub(crate) fn output_limit(&self) -> Option<u64> {
+        let configured = self.upstream.provider().max_output_tokens(&self.model);
+        configured.or_else(|| self.price.as_ref()?.max_output_tokens)
+    }
+
     /// The keys to try, the next in turn first: a weighted round, so that every key gets its share without chance.
     pub(crate) fn keys_in_turn(&self) -> impl Iterator<Item = &Arc<UpstreamKey>> {
         let first = if self.keys.len() < 2 {
@@ -127,6 +133,16 @@ pub enum PlanError {
     NoPass {
         /// The provider that the URL named.
         provider: String,
+    },
+    /// Nobody knows what could be done with the model here.
+    #[error(
+        "no operation of this gateway is known for the model `{model}` of `{provider}`; the provider's own API is reached at `/providers/{provider}/`"
+    )]
+    NoOperation {
+        /// The model.
+        model: Arc<str>,
+        /// The provider.
+        provider: Arc<str>,
     },
     /// The provider does not serve this operation.
     #[error("the model `{model}` is not served at this endpoint by `{provider}`")]
@@ -238,13 +254,18 @@ impl Unplannable {
                 PlanError::NotFound(allow::not_found(routes, &allowed.ask, &allowed.model))
             }
             Self::NoKey(provider) => {
-                let known = &allowed.ask.admitted.caller.known;
-                let mut own = known.holder().keys.iter();
-                match own.any(|key| key.provider == *provider) {
-                    true => PlanError::UnusableKey { provider },
-                    false => PlanError::NoKey { provider },
-                }
+                PlanError::without_key(allowed.ask.admitted.caller.known.holder(), provider)
             }
+        }
+    }
+}
+
+impl PlanError {
+    /// Why a caller has no key to use at a provider.
+    pub(crate) fn without_key(holder: Holder<'_>, provider: Arc<str>) -> Self {
+        match holder.keys.iter().any(|key| key.provider == *provider) {
+            true => Self::UnusableKey { provider },
+            false => Self::NoKey { provider },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use weir_config::{Auth, BaseUrl, Credential, Policy, Provider, Settings};
 use weir_store::OpenKey;
@@ -132,7 +133,20 @@ impl UpstreamKey {
 
     /// A provider's message without the key, should it quote it.
     pub(crate) fn redact(&self, message: &str) -> String {
-        self.proof.redact(message)
+        match self.proof.redact(message.as_bytes()) {
+            Some(clean) => String::from_utf8_lossy(&clean).into_owned(),
+            None => message.to_owned(),
+        }
+    }
+
+    /// The same of bytes, which mostly quote nothing and then stay as they are.
+    pub(crate) fn redact_bytes(&self, said: Bytes) -> Bytes {
+        self.proof.redact(&said).map_or(said, Bytes::from)
+    }
+
+    /// Whether somebody quotes the key.
+    pub(crate) fn is_quoted_in(&self, said: &[u8]) -> bool {
+        self.proof.redact(said).is_some()
     }
 }
 

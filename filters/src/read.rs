@@ -14,6 +14,7 @@ use crate::gateway::{Body, BodyMemory};
 use crate::refusal::Refusal;
 use crate::sink::Source;
 use crate::upload::{self, Places};
+use crate::weigh;
 
 /// The brotli decoder's own buffer.
 const BROTLI_BUFFER_BYTES: usize = 4096;
@@ -90,7 +91,8 @@ pub async fn read(
         opened.map_err(|_| ReadError::Corrupt)??
     };
     if matches!(inbound.endpoint, Endpoint::Responses | Endpoint::Compact) {
-        check_stateless(&body.bytes).map_err(ReadError::Stateful)?;
+        let bytes = &body.bytes;
+        weigh::aside(bytes.len(), || check_stateless(bytes)).map_err(ReadError::Stateful)?;
     }
     let mut head = head;
     if let Some(in_url) = &inbound.in_url {
@@ -103,7 +105,7 @@ pub async fn read(
         head,
         upload: None,
         body: body.bytes,
-        _memory: body.memory,
+        memory: body.memory,
     })
 }
 
@@ -131,9 +133,9 @@ pub(crate) async fn read_form(
         admitted,
         inbound,
         head,
-        upload: Some(upload),
+        upload: Some(Box::new(upload)),
         body: Bytes::new(),
-        _memory: None,
+        memory: None,
     })
 }
 

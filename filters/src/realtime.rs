@@ -23,7 +23,7 @@ use crate::tunnel::{NotAnUpgrade, OpenError, Opened, Refused, Upgrade, Upgraded}
 
 /// The longest wait for the answer to a handshake: nothing is generated for it.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
-/// Parameters that choose what the plan chooses, or a call of somebody else's.
+/// What the name of a parameter has in it that chooses what the plan chooses, or a call of somebody else's.
 const OURS: [&str; 3] = ["model", "deployment", "call_id"];
 /// What the name of a parameter that carries a credential has in it.
 const SECRET: [&str; 4] = ["key", "token", "secret", "authorization"];
@@ -48,12 +48,16 @@ impl Handshake {
         for (name, value, pair) in url::parameters(head.uri.query().unwrap_or_default()) {
             // Azure's servers do not tell capitals.
             let lower = name.to_lowercase();
-            if name == "model" {
-                model.get_or_insert(value);
-            }
-            let stays = OURS.contains(&&*lower) || SECRET.iter().any(|it| lower.contains(it));
+            let mut staying = OURS.iter().chain(&SECRET);
+            // A semicolon parts parameters too, to some.
+            let stays = pair.contains(';')
+                || staying.any(|it| lower.contains(it))
+                || weir_store::may_hold_token(&value);
             if !stays {
                 rest.push((lower, pair.to_owned()));
+            }
+            if name == "model" {
+                model.get_or_insert(value);
             }
         }
         Ok(Self {
@@ -97,7 +101,7 @@ pub(crate) fn read(admitted: Admitted, inbound: Inbound) -> Result<Ask, ReadErro
         head: Head::of_form(model, false, 1)?,
         upload: None,
         body: bytes::Bytes::new(),
-        _memory: None,
+        memory: None,
     })
 }
 
@@ -144,7 +148,7 @@ impl<S: Sink> Run<'_, S> {
         let opened = self.delivery.wait(Box::pin(opening)).await?;
         match opened.map_err(|error| self.link_failure(target, &error))? {
             Opened::Upgraded(upgraded) => Ok(self.agree(target, upgraded)),
-            Opened::Refused(refused) => self.handshake_refused(attempt, *refused).await,
+            Opened::Refused(refused) => Err(self.handshake_refused(attempt, *refused)),
         }
     }
 
@@ -169,18 +173,13 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    async fn handshake_refused(
-        &mut self,
-        attempt: &Attempt<'_>,
-        refused: Refused,
-    ) -> Result<Finish, Stop> {
+    fn handshake_refused(&mut self, attempt: &Attempt<'_>, refused: Refused) -> Stop {
         let status = refused.head.status.as_u16();
         if status < 300 {
-            return Err(self.broken(attempt.target, "it speaks no WebSocket at this URL"));
+            return self.broken(attempt.target, "it speaks no WebSocket at this URL");
         }
         let headers = refused.head.headers.clone();
         self.judge_refusal(attempt, status, headers, refused.body)
-            .await
     }
 }
 
@@ -213,7 +212,8 @@ mod tests {
     #[test]
     fn the_query_travels_without_keys_and_with_the_providers_model() {
         let asked = handshake(
-            "mod%65l=up%2Frt&intent=transcription&api-key=sk-1&Deployment=other&x=1+2&call_id=rtc_1&access_t%6Fken=t",
+            "mod%65l=up%2Frt&intent=transcription&api-key=sk-1&Deployment=other&x=1+2&call_id=rtc_1&access_t%6Fken=t\
+             &y=1;model=other&session[model]=other&model_id=other",
         );
         assert_eq!(asked.model.as_deref(), Some("up/rt"));
         assert_eq!(

@@ -15,6 +15,7 @@ use crate::plan::PlanError;
 use crate::read::ReadError;
 use crate::reserve::ReserveError;
 use crate::told::{Side, Told};
+use crate::weigh::TooHeavy;
 
 /// When a client is told to come back after a fault of ours.
 const RETRY_OURS: Duration = Duration::from_secs(2);
@@ -102,7 +103,7 @@ impl Refusal {
                 Side::Policy,
                 why,
             ),
-            Self::Plan(why @ PlanError::Endpoint { .. }) => {
+            Self::Plan(why @ (PlanError::Endpoint { .. } | PlanError::NoOperation { .. })) => {
                 Told::new(404, INVALID, "model_not_found", Side::Caller, why).param("model")
             }
             Self::Fit(why) => told_fit(why),
@@ -190,9 +191,9 @@ fn told_read(why: &ReadError) -> Told {
         ReadError::Body(body) => {
             let told = Told::new(400, INVALID, "", Side::Caller, body);
             match body {
-                BodyError::DuplicateKey { key } | BodyError::WrongType { key, .. } => {
-                    told.param(key)
-                }
+                BodyError::DuplicateKey { key }
+                | BodyError::OtherCapitals { key }
+                | BodyError::WrongType { key, .. } => told.param(key),
                 _ => told,
             }
         }
@@ -203,6 +204,12 @@ fn told_fit(why: &FitError) -> Told {
     match why {
         FitError::Request(wrong) => {
             Told::new(400, INVALID, "", Side::Caller, wrong).param(&wrong.path)
+        }
+        FitError::TooHeavy(TooHeavy::Now) => {
+            Told::new(503, "server_error", "overloaded", Side::Gateway, why).after(RETRY_OURS)
+        }
+        FitError::TooHeavy(TooHeavy::Ever) => {
+            Told::new(413, INVALID, "request_too_large", Side::Caller, why)
         }
         FitError::Loss(loss) => {
             Told::new(400, INVALID, "unsupported_parameter", Side::Caller, loss).param(&loss.what)

@@ -11,13 +11,15 @@ use weir_wire::format::Format;
 use weir_wire::stream::{Ending, Stream, StreamError};
 use weir_wire::translate;
 
+use crate::answer::FailedResponse;
 use crate::attempt::{Run, Stop, failed};
+use crate::delivery::{EVENT_STREAM, Life};
 use crate::exchange::done_unless;
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
 use crate::render::Outbound;
 use crate::send::Attempt;
-use crate::settle::{Finish, Progress};
+use crate::settle::{Finish, Progress, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
 use crate::way::Way;
@@ -69,6 +71,23 @@ fn stream_of(outbound: &Outbound) -> Stream {
     Stream::Relay(Box::new(relay))
 }
 
+/// What a silent stream can say for itself. Held events are let go once the client has waited so long that it needs a sign
+/// of life: to some a comment is none, and a provider that has begun to answer is kept to it.
+fn sign_of_life(tally: &mut Tally, held: &mut Option<Opening>) -> Life {
+    if let Some(opening) = held.take_if(|opening| !opening.pieces.is_empty()) {
+        tally.first_output();
+        return Life {
+            head: opening.head,
+            events: Some(opening.pieces.concat().into()),
+        };
+    }
+    let events = match &mut tally.progress {
+        Progress::Streaming(stream) if held.is_none() => stream.sign_of_life(),
+        _ => None,
+    };
+    Life { head: None, events }
+}
+
 impl<S: Sink> Run<'_, S> {
     /// A streamed answer: held until real output, then relayed as it comes.
     pub(crate) async fn stream(
@@ -85,7 +104,9 @@ impl<S: Sink> Run<'_, S> {
         });
         let mut out: Vec<Bytes> = Vec::new();
         loop {
-            let read = self.delivery.wait(link.read_body()).await?;
+            let tally = &mut self.tally;
+            let life = || sign_of_life(tally, &mut held);
+            let read = self.delivery.wait_alive(link.read_body(), life).await?;
             let ended = match read {
                 Ok(Some(piece)) => self.feed(piece, link, &mut out),
                 Ok(None) => Ok(true),
@@ -104,7 +125,7 @@ impl<S: Sink> Run<'_, S> {
             let is_done = ending.is_some() || self.is_done();
             if is_done && held.is_some() && !self.has_output() {
                 let stop = self.broken(attempt.target, "its stream was empty");
-                return self.stream_stopped(held, out, stop).await;
+                return self.stream_stopped(attempt, held, out, stop).await;
             }
             self.relay(&mut held, &mut out, is_done).await?;
             if is_done {
@@ -234,12 +255,38 @@ impl<S: Sink> Run<'_, S> {
         held: Option<Opening>,
         out: Vec<Bytes>,
     ) -> Result<Finish, Stop> {
-        let target = attempt.target;
-        let stop = match self.stream_error().cloned() {
-            Some(error) => self.reported(attempt, &error),
-            None => self.broken(target, "its stream ended early"),
+        let Some(error) = self.stream_error().cloned() else {
+            let stop = self.broken(attempt.target, "its stream ended early");
+            return self.stream_stopped(attempt, held, out, stop).await;
         };
-        self.stream_stopped(held, out, stop).await
+        let mut stop = self.reported(attempt, &error);
+        let is_of_responses = attempt.outbound.way
+            == Way::Conversation {
+                client: Format::Responses,
+                provider: Format::Responses,
+            };
+        if let Stop::Failed(failure) = &mut stop
+            && let Some(answer) = &mut failure.answer
+            && is_of_responses
+        {
+            let body = self.as_it_came(held.as_ref(), &out);
+            answer.failed_response = body.map(|body| FailedResponse {
+                content_type: EVENT_STREAM,
+                body: attempt.key.redact_bytes(body),
+            });
+        }
+        self.stream_stopped(attempt, held, out, stop).await
+    }
+
+    /// A held stream that ended in an error, that event included.
+    fn as_it_came(&self, held: Option<&Opening>, out: &[Bytes]) -> Option<Bytes> {
+        let Progress::Streaming(stream) = &self.tally.progress else {
+            return None;
+        };
+        let error = stream.raw_error()?;
+        let before = held?.pieces.iter().chain(out);
+        let all: Vec<_> = before.chain([error]).cloned().collect();
+        Some(all.concat().into())
     }
 
     /// The connection broke or fell silent inside the stream.
@@ -262,12 +309,13 @@ impl<S: Sink> Run<'_, S> {
             return Ok(done_unless(ended.is_err(), 200));
         }
         let stop = self.link_failure(target, error);
-        self.stream_stopped(held, out, stop).await
+        self.stream_stopped(attempt, held, out, stop).await
     }
 
     /// Before the commit a broken stream is a failure like another; after it the client is told inside its stream.
     async fn stream_stopped(
         &mut self,
+        attempt: &Attempt<'_>,
         mut held: Option<Opening>,
         mut out: Vec<Bytes>,
         stop: Stop,
@@ -294,9 +342,15 @@ impl<S: Sink> Run<'_, S> {
         }
         let told = failure.fault.told();
         match raw_error {
-            // The provider's own words, in the client's own format.
-            Some(event) => self.delivery.fail(event.to_vec()).await,
-            None => self.fail_stream(&told).await,
+            // The provider's own words, in the client's own format, but for a key that they may quote.
+            Some(event) => {
+                let event = attempt.key.redact_bytes(event);
+                self.delivery.fail_as_told(event.to_vec()).await;
+            }
+            None => {
+                let is_of_provider = matches!(failure.fault, Fault::Reported { .. });
+                self.fail_stream(&told, is_of_provider).await;
+            }
         }
         Ok(failed(told.status, Side::Provider))
     }

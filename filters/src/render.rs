@@ -96,6 +96,7 @@ fn render_as(
         call_id: ask.inbound.call_id.simple().to_string(),
         model: target.model.to_string(),
         created_s: u64::try_from(ask.inbound.started_at_us / 1_000_000).unwrap_or(0),
+        think_tags: target.upstream.provider().quirks.think_tags,
         request: Arc::clone(request),
     });
     let pass = ask.inbound.pass.as_ref();
@@ -210,14 +211,15 @@ fn policy(ask: &Ask, target: &Target) -> DropParams {
 fn rules(target: &Target) -> translate::Target<'_> {
     let provider = target.upstream.provider();
     let quirks = &provider.quirks;
-    let of_price = || target.price.as_ref().and_then(|it| it.max_output_tokens);
     translate::Target {
         provider: &target.upstream.name,
         model: &target.model,
-        max_output_tokens: provider.max_output_tokens(&target.model).or_else(of_price),
+        max_output_tokens: target.output_limit(),
         stream_options: quirks.stream_options,
         max_tokens_field: quirks.max_tokens_field,
         reasoning_field: quirks.reasoning_field,
+        reasoning_details: quirks.reasoning_details,
+        prefill: quirks.prefill,
         anthropic_version: anthropic_version(target),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use weir_wire::multipart::{FormError, Splice};
+use weir_wire::multipart::Splice;
 
 use crate::answer;
 use crate::ask::Inbound;
@@ -14,11 +14,11 @@ use crate::demo::Demo;
 use crate::fault::Fault;
 use crate::inject::{self, RequestHead};
 use crate::link::{Link, LinkError};
+use crate::passage::Passage;
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
 use crate::render::{Outbound, Payload};
 use crate::sink::Sink;
-use crate::upload::Piece;
 
 /// Everything about an attempt that its steps share.
 pub(crate) struct Attempt<'t> {
@@ -153,7 +153,7 @@ impl<S: Sink> Run<'_, S> {
     async fn send_form(
         &mut self,
         attempt: &Attempt<'_>,
-        mut splice: Option<Splice>,
+        splice: Option<Splice>,
     ) -> Result<Link, Stop> {
         let target = attempt.target;
         let ask = &self.held.planned.allowed.ask;
@@ -176,36 +176,15 @@ impl<S: Sink> Run<'_, S> {
         };
         let begun = self.delivery.wait(begin).await?;
         let mut sending = begun.map_err(|error| self.link_failure(target, &error))?;
-        let (mut at, mut out) = (0, Vec::new());
-        let mut watch = upload.watch();
-        'form: loop {
-            let piece = match upload.piece(at).await {
-                Ok(Piece::Here(piece)) => piece,
-                Ok(Piece::End) => break,
-                Ok(Piece::FromClient) => {
-                    upload.spend();
-                    match self.delivery.body_piece().await? {
-                        Some(piece) => piece,
-                        None => break,
-                    }
-                }
-                Err(_) => return Err(self.broken(target, "the form could not be read back")),
-            };
-            at += piece.len() as u64;
-            if let Some(form) = &mut watch {
-                form.feed(&piece).map_err(disputed)?;
-            }
-            match &mut splice {
-                Some(splice) => splice.pass(piece, &mut out),
-                None => out.push(piece),
-            }
-            for piece in out.drain(..) {
-                if !self.delivery.wait(sending.write(piece)).await? {
-                    break 'form;
-                }
+        let mut passage = Passage::new(upload, splice);
+        match self.pass_on(target, &mut passage, &mut sending).await {
+            Ok(true) => Ok(sending.finish()),
+            Ok(false) => Ok(sending.stop()),
+            Err(stop) => {
+                gateway.connectors.cancel(sending.stop()).await;
+                Err(stop)
             }
         }
-        Ok(self.delivery.wait(sending.finish()).await?)
     }
 }
 
@@ -224,18 +203,6 @@ fn unproven(target: &Target, key: &UpstreamKey, why: &CredentialError) -> Failur
         retry_after: None,
         may_repeat: true,
     }
-}
-
-/// What came of a form after its file could make a provider read another model than was checked: it is not sent on, and a
-/// body that ends too early is nothing that anybody acts on.
-fn disputed(why: FormError) -> Stop {
-    Stop::Failed(Box::new(Failure {
-        fault: Fault::Form { why },
-        answer: None,
-        next: Next::Target,
-        retry_after: None,
-        may_repeat: false,
-    }))
 }
 
 /// A form that passed by on its way to a provider is gone: nobody else can be sent it.

@@ -32,7 +32,7 @@ pub trait Source: Send {
     fn body_len(&self) -> Option<u64>;
 
     /// The next piece, in time by the slowest rate that is allowed; none at the end. Bounding the whole is the reader's
-    /// affair.
+    /// affair. May be dropped and called again.
     fn body_piece(&mut self) -> impl Future<Output = Result<Option<Bytes>, Refusal>> + Send;
 }
 
@@ -57,6 +57,7 @@ pub trait Sink: Source {
     /// Cuts a begun answer so that nobody can take it for complete.
     fn cut(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Resolves when the owner is gone, and not before. May be dropped and called again.
+    /// Resolves when the owner is gone, and not before. It takes nothing of a body that is still to be read. May be dropped
+    /// and called again.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
 }

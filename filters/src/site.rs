@@ -114,6 +114,14 @@ impl Site {
         })
     }
 
+    /// Another host of whoever named this one, held to the same.
+    pub fn beside(&self, base_url: BaseUrl) -> Option<Self> {
+        Some(Self {
+            must_be_public: self.must_be_public,
+            ..Self::new(base_url)?
+        })
+    }
+
     /// The address to talk to. After a failed connect `turn` moves on to the next address.
     pub async fn address(
         &self,

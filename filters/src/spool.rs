@@ -109,4 +109,23 @@ mod tests {
         assert!(spools.room.take(4 * 1024).is_ok());
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_ours_and_gives_its_room_back() {
+        let room = BodyMemory::new(4 * 1024);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut spool = Spool {
+            file: Arc::new(full),
+            len: 0,
+            room: room.clone(),
+            share: None,
+        };
+        let refused = spool.push(Bytes::from_static(b"a piece")).await;
+        let told = refused.unwrap_err().told();
+        assert_eq!(told.status, 503);
+        assert!(told.retry_after.is_some());
+        assert_eq!(spool.len, 0, "what was not written is not there");
+        drop(spool);
+        assert!(room.take(4 * 1024).is_ok());
+    }
 }

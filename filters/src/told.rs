@@ -1,9 +1,10 @@
 //! What a client is told of a failure, in OpenAI's envelope, and whose fault it was.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use uuid::Uuid;
-use weir_wire::errors::{ErrorBody, UpstreamError};
+use weir_wire::errors::{self, ErrorBody, UpstreamError};
 use weir_wire::format::Format;
 use weir_wire::{anthropic, gemini, responses};
 
@@ -43,7 +44,7 @@ pub struct Told {
     /// The HTTP status.
     pub status: u16,
     /// OpenAI's `type`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// OpenAI's `code`.
     pub code: Option<String>,
     /// OpenAI's `param`.
@@ -68,7 +69,7 @@ impl Told {
     ) -> Self {
         Self {
             status,
-            kind,
+            kind: Cow::Borrowed(kind),
             code: (!code.is_empty()).then(|| code.to_owned()),
             param: None,
             message: why.to_string(),
@@ -89,8 +90,12 @@ impl Told {
             400..=499 => "invalid_request_error",
             _ => "upstream_error",
         };
+        let is_too_long = error.is_of_length(status);
         let mut told = Self::new(status, kind, "", side, &error.message);
-        told.code = error.code.or(error.kind);
+        told.code = match is_too_long {
+            true => Some(errors::TOO_LONG.to_owned()),
+            false => error.code.or(error.kind),
+        };
         told.param = error.param;
         told
     }
@@ -109,7 +114,8 @@ impl Told {
     pub fn to_json(&self, dialect: Format, call: Uuid) -> Vec<u8> {
         match dialect {
             Format::Anthropic => {
-                anthropic::error_body(self.status, None, &self.message, &call.to_string())
+                let message = self.anthropic_message();
+                anthropic::error_body(self.status, None, &message, &call.to_string())
             }
             Format::Gemini => gemini::error_body(self.status, &self.message),
             _ => self.body().to_json(),
@@ -120,7 +126,8 @@ impl Told {
     pub fn to_event(&self, dialect: Format, call: Uuid) -> Vec<u8> {
         match dialect {
             Format::Anthropic => {
-                anthropic::error_event(self.status, None, &self.message, &call.to_string())
+                let message = self.anthropic_message();
+                anthropic::error_event(self.status, None, &message, &call.to_string())
             }
             Format::Gemini => gemini::error_event(self.status, &self.message),
             Format::Responses => {
@@ -132,10 +139,21 @@ impl Told {
         }
     }
 
+    /// The message with the words by which Anthropic's clients know it: there is no code for a conversation that is too
+    /// long, and Claude Code shortens one when it reads these.
+    fn anthropic_message(&self) -> Cow<'_, str> {
+        const WORDS: &str = "prompt is too long";
+        let is_too_long = self.code.as_deref() == Some(errors::TOO_LONG);
+        match is_too_long && !self.message.contains(WORDS) {
+            true => Cow::Owned(format!("{WORDS}: {}", self.message)),
+            false => Cow::Borrowed(&self.message),
+        }
+    }
+
     fn body(&self) -> ErrorBody<'_> {
         ErrorBody {
             message: &self.message,
-            kind: self.kind,
+            kind: &self.kind,
             param: self.param.as_deref(),
             code: self.code.as_deref(),
         }

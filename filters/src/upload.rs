@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use weir_wire::audio::Sound;
 use weir_wire::multipart::Form;
 
-use crate::gateway::BodyMemory;
+use crate::gateway::{Body, BodyMemory};
 use crate::read::ReadError;
 use crate::refusal::Refusal;
 use crate::sink::Source;
@@ -19,6 +19,8 @@ use crate::spool::{Spool, Spools};
 
 /// Forms up to this size are kept in memory.
 pub(crate) const KEPT_BYTES: usize = 1024 * 1024;
+/// The memory a body holds before it is known to be larger.
+const FIRST_SHARE_BYTES: usize = 64 * 1024;
 
 /// What is kept in memory of a form on disk: enough for the head of a file.
 const BEGINNING_BYTES: usize = 64 * 1024;
@@ -36,10 +38,7 @@ pub(crate) struct Upload {
 
 enum Stored {
     /// Whole, in memory.
-    Memory(
-        Bytes,
-        #[expect(dead_code, reason = "held until the form is dropped")] OwnedSemaphorePermit,
-    ),
+    Memory(Bytes, Option<OwnedSemaphorePermit>),
     /// Whole, on disk.
     Disk {
         spool: Spool,
@@ -51,7 +50,7 @@ enum Stored {
         begun: Bytes,
         /// Whether the rest was asked for, so that it cannot be sent again.
         is_spent: AtomicBool,
-        _memory: OwnedSemaphorePermit,
+        _memory: Option<OwnedSemaphorePermit>,
     },
 }
 
@@ -62,6 +61,17 @@ pub(crate) struct Places<'a> {
     pub max_bytes: usize,
 }
 
+impl Places<'_> {
+    /// Refuses what is announced to be too long.
+    fn bound(&self, declared: Option<u64>) -> Result<(), ReadError> {
+        let max_bytes = self.max_bytes;
+        match declared {
+            Some(len) if len > max_bytes as u64 => Err(ReadError::UploadTooLarge { max_bytes }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The next piece of a form as it is sent.
 pub(crate) enum Piece {
     Here(Bytes),
@@ -70,67 +80,148 @@ pub(crate) enum Piece {
     End,
 }
 
+/// A body as far as it has come: in memory while it is small, then on disk.
+struct Kept<'a> {
+    places: Places<'a>,
+    bytes: BytesMut,
+    /// The share of what is in memory, taken as bytes arrive: what is only announced must not keep others out.
+    memory: Option<OwnedSemaphorePermit>,
+    room: usize,
+    disk: Option<Spool>,
+    /// The beginning of what is on disk.
+    begun: Bytes,
+    len: u64,
+}
+
+impl<'a> Kept<'a> {
+    fn new(places: Places<'a>) -> Result<Self, Refusal> {
+        Ok(Self {
+            bytes: BytesMut::new(),
+            memory: Some(places.memory.take(FIRST_SHARE_BYTES)?),
+            room: FIRST_SHARE_BYTES,
+            disk: None,
+            begun: Bytes::new(),
+            len: 0,
+            places,
+        })
+    }
+
+    async fn push(&mut self, piece: Bytes) -> Result<(), Refusal> {
+        let max_bytes = self.places.max_bytes;
+        self.len += piece.len() as u64;
+        if self.len > max_bytes as u64 {
+            return Err(ReadError::UploadTooLarge { max_bytes }.into());
+        }
+        if let Some(disk) = &mut self.disk {
+            return disk.push(piece).await;
+        }
+        let needed = self.bytes.len() + piece.len();
+        if needed > self.room {
+            let more = self.room.max(needed - self.room);
+            let share = self.places.memory.take(more)?;
+            if let Some(memory) = &mut self.memory {
+                memory.merge(share);
+            }
+            self.room += more;
+        }
+        self.bytes.extend_from_slice(&piece);
+        Ok(())
+    }
+
+    /// Whether more is in memory than is to stay there.
+    fn is_much(&self) -> bool {
+        self.disk.is_none() && self.bytes.len() >= KEPT_BYTES
+    }
+
+    /// Moves what is in memory to disk.
+    async fn spool(&mut self) -> Result<(), Refusal> {
+        let begun = self.bytes.get(..BEGINNING_BYTES).unwrap_or(&self.bytes);
+        self.begun = Bytes::copy_from_slice(begun);
+        let mut spool = self.places.spools.open().await?;
+        spool.push(std::mem::take(&mut self.bytes).freeze()).await?;
+        self.disk = Some(spool);
+        self.memory = None;
+        Ok(())
+    }
+
+    fn finish(self) -> Stored {
+        match self.disk {
+            Some(spool) => Stored::Disk {
+                spool,
+                begun: self.begun,
+            },
+            None => Stored::Memory(self.bytes.freeze(), self.memory),
+        }
+    }
+}
+
 /// Reads a form as far as it must be before it can be sent.
 pub(crate) async fn read(
     source: &mut impl Source,
     content_type: HeaderValue,
     places: Places<'_>,
 ) -> Result<Upload, Refusal> {
-    let max_bytes = places.max_bytes;
     let declared = source.body_len();
-    if declared.is_some_and(|len| len > max_bytes as u64) {
-        return Err(ReadError::UploadTooLarge { max_bytes }.into());
-    }
+    places.bound(declared)?;
     let mut form = Form::new(content_type.as_bytes()).map_err(ReadError::Form)?;
-    let mut kept = BytesMut::new();
-    let mut memory = places.memory.take(KEPT_BYTES)?;
-    let mut disk: Option<Spool> = None;
-    let mut begun = Bytes::new();
-    let mut len = 0;
+    let mut kept = Kept::new(places)?;
     while let Some(piece) = source.body_piece().await? {
-        len += piece.len() as u64;
-        if len > max_bytes as u64 {
-            return Err(ReadError::UploadTooLarge { max_bytes }.into());
-        }
         form.feed(&piece).map_err(ReadError::Form)?;
-        match &mut disk {
-            Some(disk) => disk.push(piece).await?,
-            None => kept.extend_from_slice(&piece),
-        }
-        if disk.is_some() || kept.len() < KEPT_BYTES {
+        kept.push(piece).await?;
+        if !kept.is_much() {
             continue;
         }
         if let (Some(declared), true) = (declared, may_pass(&form)) {
-            let more = places
-                .memory
-                .take(kept.len().saturating_sub(KEPT_BYTES).max(1))?;
-            memory.merge(more);
             return Ok(Upload {
                 form: Some(form),
                 content_type,
                 len: declared,
                 stored: Stored::Passing {
-                    begun: kept.freeze(),
+                    begun: kept.bytes.freeze(),
                     is_spent: AtomicBool::new(false),
-                    _memory: memory,
+                    _memory: kept.memory,
                 },
             });
         }
-        begun = Bytes::copy_from_slice(kept.get(..BEGINNING_BYTES).unwrap_or(&kept));
-        let mut spool = places.spools.open().await?;
-        spool.push(kept.split().freeze()).await?;
-        disk = Some(spool);
+        kept.spool().await?;
     }
     form.finish().map_err(ReadError::Form)?;
-    let stored = match disk {
-        Some(spool) => Stored::Disk { spool, begun },
-        None => Stored::Memory(kept.freeze(), memory),
-    };
     Ok(Upload {
         form: Some(form),
         content_type,
-        len,
-        stored,
+        len: kept.len,
+        stored: kept.finish(),
+    })
+}
+
+/// A body of which nothing is interpreted: small and whole, or large, on disk or passing by.
+pub(crate) enum Unread {
+    Small(Body),
+    Large(Box<Upload>),
+}
+
+/// Reads a body of which nobody told the length: a provider is told it before the first byte.
+pub(crate) async fn measure(
+    source: &mut impl Source,
+    content_type: HeaderValue,
+    places: Places<'_>,
+) -> Result<Unread, Refusal> {
+    let mut kept = Kept::new(places)?;
+    while let Some(piece) = source.body_piece().await? {
+        kept.push(piece).await?;
+        if kept.is_much() {
+            kept.spool().await?;
+        }
+    }
+    let len = kept.len;
+    Ok(match kept.finish() {
+        Stored::Memory(bytes, memory) => Unread::Small(Body { bytes, memory }),
+        stored => Unread::Large(Box::new(Upload {
+            form: None,
+            content_type,
+            len,
+            stored,
+        })),
     })
 }
 
@@ -140,10 +231,7 @@ pub(crate) fn passing(
     len: u64,
     places: &Places<'_>,
 ) -> Result<Upload, Refusal> {
-    let max_bytes = places.max_bytes;
-    if len > max_bytes as u64 {
-        return Err(ReadError::UploadTooLarge { max_bytes }.into());
-    }
+    places.bound(Some(len))?;
     Ok(Upload {
         form: None,
         content_type,
@@ -151,7 +239,7 @@ pub(crate) fn passing(
         stored: Stored::Passing {
             begun: Bytes::new(),
             is_spent: AtomicBool::new(false),
-            _memory: places.memory.take(1)?,
+            _memory: Some(places.memory.take(1)?),
         },
     })
 }
@@ -183,6 +271,14 @@ impl Upload {
     /// Whether some of it is still to be read from the client.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.stored, Stored::Passing { .. })
+    }
+
+    /// How much of it was read from the client before it began to be sent, where the rest passes by.
+    pub(crate) fn begun_len(&self) -> u64 {
+        match &self.stored {
+            Stored::Passing { begun, .. } => begun.len() as u64,
+            _ => self.len,
+        }
     }
 
     /// A second look at a form that passes by: what comes after its file is not known when it begins to be sent, and may

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
 use weir_wire::chat_reply;
 use weir_wire::estimate::{self, PromptTokens};
 use weir_wire::format::Format;
@@ -17,20 +18,25 @@ use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::way::Way;
+use crate::weigh::{self, TooHeavy};
 
+/// What an answer may have without a share of the memory for bodies.
+const FREE_BYTES: usize = 64 * 1024;
 /// The largest answer that is not a stream.
 const REPLY_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 impl<S: Sink> Run<'_, S> {
-    /// The whole body of an answer, bounded.
+    /// The whole body of an answer, bounded in itself and by the memory that all bodies share.
     pub(crate) async fn collect(
         &mut self,
         target: &Target,
         link: &mut Link,
         max_bytes: usize,
-    ) -> Result<Bytes, Stop> {
+    ) -> Result<Collected, Stop> {
         let mut first: Option<Bytes> = None;
         let mut all = BytesMut::new();
+        let memory = &self.gateway.body_memory;
+        let (mut share, mut room) = (None::<OwnedSemaphorePermit>, FREE_BYTES);
         loop {
             let read = self.delivery.wait(link.read_body()).await?;
             let piece = read.map_err(|error| self.link_failure(target, &error))?;
@@ -40,6 +46,15 @@ impl<S: Sink> Run<'_, S> {
             if all.len() + piece.len() > max_bytes {
                 return Err(self.broken(target, "its answer is larger than the gateway allows"));
             }
+            if all.len() + piece.len() > room {
+                let more = memory.take(room.max(piece.len()));
+                let more = more.map_err(|_| self.too_heavy(target, TooHeavy::Now))?;
+                room += room.max(piece.len());
+                match &mut share {
+                    Some(share) => share.merge(more),
+                    none => *none = Some(more),
+                }
+            }
             match first.take() {
                 None if all.is_empty() => first = Some(piece),
                 before => {
@@ -48,7 +63,10 @@ impl<S: Sink> Run<'_, S> {
                 }
             }
         }
-        Ok(first.unwrap_or_else(|| all.freeze()))
+        Ok(Collected {
+            body: first.unwrap_or_else(|| all.freeze()),
+            _share: share,
+        })
     }
 
     /// A success that is not a stream.
@@ -59,14 +77,23 @@ impl<S: Sink> Run<'_, S> {
         head: ReplyHead,
     ) -> Result<Finish, Stop> {
         let target = attempt.target;
-        let body = self.collect(target, link, REPLY_MAX_BYTES).await?;
-        let answer = match attempt.outbound.way {
-            Way::Adapted(_) => self.read_adapted(attempt, &body)?,
-            Way::Plain => self.read_plain(attempt, body)?,
-            Way::Conversation { client, provider } if is_foreign(client, provider) => {
-                self.read_conversation(attempt, client, provider, body)?
+        let Collected { body, _share } = self.collect(target, link, REPLY_MAX_BYTES).await?;
+        let way = attempt.outbound.way;
+        let weighed = if takes_apart(way) {
+            weigh::share(&self.gateway.body_memory, &body)
+        } else {
+            Ok(None)
+        };
+        let bytes = body.len();
+        let answer = match &weighed {
+            Ok(_) => weigh::aside(bytes, || self.read_answer(attempt, body))?,
+            Err(why) if way.is_translated() => return Err(self.too_heavy(target, *why)),
+            // It would be taken apart for its usage alone, which can be estimated.
+            Err(_) => {
+                let output = estimate::tokens_of_bytes(bytes as u64);
+                self.tally.used_about(output);
+                Answered::Whole(body)
             }
-            Way::Conversation { .. } => self.read_openai(attempt, body)?,
         };
         self.tally.progress = Progress::Idle;
         self.tally.first_output();
@@ -90,6 +117,18 @@ impl<S: Sink> Run<'_, S> {
                 let sent = self.delivery.reply(head, body).await;
                 Ok(done_unless(sent.is_err(), status))
             }
+        }
+    }
+
+    /// Reads an answer as its way has it.
+    fn read_answer(&mut self, attempt: &Attempt<'_>, body: Bytes) -> Result<Answered, Stop> {
+        match attempt.outbound.way {
+            Way::Adapted(_) => self.read_adapted(attempt, &body),
+            Way::Plain => self.read_plain(attempt, body),
+            Way::Conversation { client, provider } if is_foreign(client, provider) => {
+                self.read_conversation(attempt, client, provider, body)
+            }
+            Way::Conversation { .. } => self.read_openai(attempt, body),
         }
     }
 
@@ -227,12 +266,27 @@ impl<S: Sink> Run<'_, S> {
     }
 }
 
+/// The body of an answer, and its share of the memory for bodies while it lasts.
+pub(crate) struct Collected {
+    pub(crate) body: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
 /// A whole answer as the client is to have it.
 enum Answered {
     /// A body.
     Whole(Bytes),
     /// The events of a stream, all of them: the client asked for a stream, and the provider answered whole.
     Stream(Bytes),
+}
+
+/// Whether an answer is read into values of its format, which weigh many times its bytes.
+fn takes_apart(way: Way) -> bool {
+    match way {
+        Way::Conversation { client, provider } => is_foreign(client, provider),
+        Way::Adapted(_) => true,
+        Way::Plain => false,
+    }
 }
 
 /// Whether an answer is anything but OpenAI's chat or completions to a client of the same.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir_filters::catalogue::Catalogue;
 use weir_wire::format::Format;
-use weir_wire::model_catalogue::to_value;
+use weir_wire::model_catalogue::{Source, to_value};
 
 use crate::door::answer;
 use crate::door::app::App;
@@ -36,11 +36,12 @@ pub(super) fn value(catalogue: &Catalogue) -> Value {
             "name": it.name,
             "state": state,
             "models": it.models,
-            "source": it.source.as_str(),
+            "source": it.source.map(Source::as_str),
             "fetched_at": it.fetched_at_s,
             // The last list that was had is served on.
             "stale": it.error.is_some() && it.fetched_at_s.is_some(),
             "error": it.error,
+            "hint": it.hint,
         })
     });
     let missing = catalogue.missing.iter();

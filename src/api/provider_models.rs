@@ -13,7 +13,10 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>, provider: &str) {
         Ok(Some(found)) => super::json(client, &catalogue::value(&found)).await,
         Ok(None) => {
             let name: String = provider.chars().take(100).collect();
-            let message = format!("no provider `{name}` is configured; see GET /api/catalogue");
+            let message = match app.gateway.routes().settings.left_out.get(provider) {
+                Some(why) => format!("the provider `{name}` is left out, as {why}"),
+                None => format!("no provider `{name}` is configured; see GET /api/catalogue"),
+            };
             let body = reply::error(&message, Some("provider_not_found"));
             answer::whole(client, 404, body).await;
         }

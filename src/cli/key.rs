@@ -68,6 +68,11 @@ fn set(
     label: &str,
     parts: &Parts,
 ) -> Result<(), CommandError> {
+    if let Some(why) = context.settings.left_out.get(provider) {
+        return Err(CommandError::Usage(format!(
+            "the provider `{provider}` is left out, as {why}"
+        )));
+    }
     let Some(settings) = context.settings.providers.get(provider) else {
         let known: Vec<&str> = context
             .settings

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use weir_filters::answer::JSON;
 use weir_filters::ask::{Endpoint, Inbound, Pass};
 use weir_filters::gateway::Gateway;
-use weir_filters::identify::Credential;
+use weir_filters::identify::{Credential, without_credentials};
 use weir_filters::realtime::Handshake;
 use weir_filters::refusal::Refusal;
 use weir_filters::session::Session;
@@ -41,7 +41,18 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
     let head = client.session.req_header();
     let path = head.uri.path();
     let mut route = route(app, &head.method, path);
-    if path == "/v1/responses" && head.headers.contains_key(http::header::UPGRADE) {
+    if let Route::Call(Call {
+        in_url: Some(in_url),
+        ..
+    }) = &mut route
+    {
+        in_url.is_array = in_url.stream && !asks_for_events(head.uri.query());
+        client.is_array = in_url.is_array;
+    }
+    // Java's own client offers h2c with every request, and is answered as if it had not.
+    let asks_for_socket = |it: &HeaderValue| it.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let upgrade = head.headers.get(http::header::UPGRADE);
+    if path == "/v1/responses" && upgrade.is_some_and(asks_for_socket) {
         route = Route::NoUpgrade;
     }
     client.dialect = match &route {
@@ -69,12 +80,22 @@ pub async fn answer(app: &App, client: &mut SessionClient<'_>) -> Answered {
     Answered::Http(client.after().await)
 }
 
-/// What is passed on of a request, its query included.
+/// Whether Google's query for the form of an answer (<https://cloud.google.com/apis/docs/system-parameters>) asks for
+/// server-sent events.
+fn asks_for_events(query: Option<&str>) -> bool {
+    let mut pairs = query.unwrap_or_default().split('&');
+    pairs.any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"))
+}
+
+/// What is passed on of a request, its query included, but for credentials.
 fn pass(client: &SessionClient<'_>, mut path: String) -> Pass {
     let head = client.session.req_header();
     if let Some(query) = head.uri.query() {
-        path.push('?');
-        path.push_str(query);
+        let kept = without_credentials(query);
+        if kept.len() == query.len() || !kept.is_empty() {
+            path.push('?');
+            path.push_str(&kept);
+        }
     }
     let content_type = head.headers.get(http::header::CONTENT_TYPE);
     Pass {
@@ -93,8 +114,8 @@ async fn call(app: &App, client: &mut SessionClient<'_>, call: Call) {
     let pass = call.pass.map(|path| pass(client, path));
     let inbound = match Inbound::new(call_id, started_at_us, endpoint, call.in_url, headers) {
         Ok(mut inbound) => {
-            if pass.is_some() {
-                Pass::forward(headers, &mut inbound.forwarded);
+            if let Some(pass) = &pass {
+                pass.forward(headers, &mut inbound.forwarded);
             }
             Inbound {
                 provider: call.provider.map(Arc::from),
@@ -195,7 +216,7 @@ async fn unknown(client: &mut SessionClient<'_>) {
 async fn not_found(client: &mut SessionClient<'_>, code: &str, message: String) {
     let told = Told {
         status: 404,
-        kind: "invalid_request_error",
+        kind: "invalid_request_error".into(),
         code: Some(code.to_owned()),
         param: None,
         message,

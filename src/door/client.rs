@@ -34,6 +34,15 @@ const FIRST_SHARE_BYTES: usize = 64 * 1024;
 const SLICE_BYTES: usize = 64 * 1024;
 /// How long the rest of a refused body is read away, so that the client can see the answer before a reset.
 const LINGER: Duration = Duration::from_secs(5);
+/// How often a client that is not being read from is looked at, to see whether it has gone.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What Pingora calls a chunked body that is not framed as HTTP says.
+const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
+const INVALID_TRAILER: ErrorType = ErrorType::new("InvalidTrailerEnd");
+/// States of a TCP connection whose other end has sent its end, or a reset (include/net/tcp_states.h in Linux): TIME_WAIT,
+/// CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING.
+const CLOSED_STATES: [u8; 5] = [6, 7, 8, 9, 11];
 
 /// One request of a client, and its answer.
 pub struct SessionClient<'a> {
@@ -45,9 +54,18 @@ pub struct SessionClient<'a> {
     pub(super) started_at_us: i64,
     /// The format in which this client reads errors.
     pub(super) dialect: Format,
-    /// When the body was first asked for, where it is read piece by piece.
-    body_since: Option<Instant>,
+    /// Whether a stream is wanted as a JSON array: then an answer that is none is the only element of one, as Google's.
+    pub(super) is_array: bool,
+    /// How much of a body was read piece by piece, and how long that was waited for: the time in which nobody asked for more
+    /// is none that the client was slow.
     body_read: usize,
+    body_waited: Duration,
+    /// Whether a client that asks before it sends its body was told to.
+    is_continued: bool,
+    /// Whether the body is not framed as HTTP says, so that nobody knows where it ends.
+    is_broken: bool,
+    /// Whether the client has left, so that nothing can be told to it any more.
+    has_left: bool,
     after: After,
 }
 
@@ -64,8 +82,12 @@ impl<'a> SessionClient<'a> {
             gateway,
             session,
             dialect: Format::Chat,
-            body_since: None,
+            is_array: false,
             body_read: 0,
+            body_waited: Duration::ZERO,
+            is_continued: false,
+            is_broken: false,
+            has_left: false,
             after: After::Reuse,
         }
     }
@@ -77,20 +99,37 @@ impl<'a> SessionClient<'a> {
 
     /// What becomes of the connection.
     pub(super) async fn after(&mut self) -> After {
-        // What is left of a form that was not read to its end would be taken for the next request. It is read away for a
-        // while, as closing over it resets the connection, and the client never sees the answer.
-        if self.has_rest() {
-            if self.after == After::Reuse {
-                let _ = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
-            }
+        let is_unread = self.has_rest() || self.is_broken;
+        if is_unread && !self.has_left {
+            self.linger().await;
+        }
+        if is_unread {
+            // What is left of a body that was not read to its end would be taken for the next request.
             return After::Close;
         }
         self.after
     }
 
-    /// Whether a body that is read piece by piece has not come to its end.
+    /// Whether the body has not come to its end.
     fn has_rest(&mut self) -> bool {
-        self.body_since.is_some() && !self.session.is_body_done()
+        !self.session.is_body_done()
+    }
+
+    /// Closes as a server should that has answered before it was sent everything (RFC 9112, section 9.6): our side first,
+    /// and then what still comes is read away for a while. Closing over it would reset the connection, and the client would
+    /// never see the answer. On HTTP/2 a stream ends by itself, and nobody else's does.
+    async fn linger(&mut self) {
+        let ServerSession::H1(session) = &mut *self.session else {
+            return;
+        };
+        let is_broken = self.is_broken;
+        let reading = async {
+            session.shutdown().await;
+            let _ = session.drain_request_body().await;
+            // A body whose framing is broken has no end but that of the connection.
+            while is_broken && matches!(session.idle().await, Ok(1..)) {}
+        };
+        let _ = tokio::time::timeout(LINGER, reading).await;
     }
 
     fn declared_length(&self) -> Option<usize> {
@@ -154,10 +193,7 @@ impl<'a> SessionClient<'a> {
             content_type: JSON,
             headers,
         };
-        let sent = self.reply(head, body).await;
-        if is_unread && sent.is_ok() {
-            let _ = tokio::time::timeout(LINGER, self.session.drain_request_body()).await;
-        }
+        let _ = self.reply(head, body).await;
     }
 
     /// A head with everything an answer of ours has.
@@ -178,7 +214,16 @@ impl<'a> SessionClient<'a> {
 
     fn gone(&mut self) -> Gone {
         self.after = After::Close;
+        self.has_left = true;
         Gone
+    }
+
+    /// Whether the client has ended its side of the connection, or all of it, behind what was not read yet.
+    fn has_closed(&self) -> bool {
+        let digest = self.session.digest();
+        let socket = digest.and_then(|digest| digest.socket_digest.as_ref());
+        let info = socket.and_then(|socket| socket.tcp_info());
+        info.is_some_and(|info| CLOSED_STATES.contains(&info.tcpi_state))
     }
 
     async fn next_piece(&mut self, until: Instant) -> Result<Option<Bytes>, Refusal> {
@@ -188,8 +233,14 @@ impl<'a> SessionClient<'a> {
                 self.after = After::Close;
                 match error.etype() {
                     ErrorType::ReadTimedout => Err(Refusal::SlowBody),
-                    ErrorType::InvalidHTTPHeader => Err(Refusal::BrokenBody),
-                    _ => Err(Refusal::Gone),
+                    ErrorType::InvalidHTTPHeader | &INVALID_CHUNK | &INVALID_TRAILER => {
+                        self.is_broken = true;
+                        Err(Refusal::BrokenBody)
+                    }
+                    _ => {
+                        self.has_left = true;
+                        Err(Refusal::Gone)
+                    }
                 }
             }
             Err(_) => {
@@ -260,30 +311,40 @@ impl Source for SessionClient<'_> {
     }
 
     async fn body_piece(&mut self) -> Result<Option<Bytes>, Refusal> {
-        if self.body_since.is_none() && self.expects_continue() {
+        if !self.is_continued && self.expects_continue() {
             let told = self.session.write_continue_response().await;
             told.map_err(|_| Refusal::Gone)?;
+            self.is_continued = true;
         }
-        let since = *self.body_since.get_or_insert_with(Instant::now);
-        let gateway = self.gateway;
+        let (gateway, since) = (self.gateway, Instant::now());
         let time = gateway.body_time(&gateway.routes().settings, self.body_read);
-        let piece = self.next_piece(since + time).await?;
+        let left = time.saturating_sub(self.body_waited);
+        let piece = self.next_piece(since + left).await?;
+        self.body_waited += since.elapsed();
         self.body_read += piece.as_ref().map_or(0, Bytes::len);
         Ok(piece)
     }
 }
 
 impl Sink for SessionClient<'_> {
-    async fn reply(&mut self, head: ReplyHead, mut body: Bytes) -> Result<(), Gone> {
+    async fn reply(&mut self, head: ReplyHead, body: Bytes) -> Result<(), Gone> {
+        let mut body = match self.is_array {
+            true => [b"[", &*body, b"]"].concat().into(),
+            false => body,
+        };
         if self.has_rest() {
             self.session.set_keepalive(None);
         }
         let sent = async {
             let mut head = self.head(head)?;
-            head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2). Of how long it would be only who
+            // has it can tell.
+            let is_head = self.session.req_header().method == Method::HEAD;
+            if !(is_head && head.headers.contains_key(http::header::CONTENT_LENGTH)) {
+                head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+            }
             self.session.write_response_header(Box::new(head)).await?;
-            // A HEAD is answered like a GET, without the body (RFC 9110, section 9.3.2).
-            if self.session.req_header().method == Method::HEAD {
+            if is_head {
                 return self.session.write_response_body(Bytes::new(), true).await;
             }
             while body.len() > SLICE_BYTES {
@@ -306,6 +367,7 @@ impl Sink for SessionClient<'_> {
             // Tells nginx in front of us not to collect the stream.
             head.insert_header(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"))?;
             match self.session.req_header().version {
+                _ if head.headers.contains_key(http::header::CONTENT_LENGTH) => {}
                 // An HTTP/1.0 client knows no chunks: its answer ends with the connection.
                 Version::HTTP_10 | Version::HTTP_09 => self.after = After::Close,
                 _ => head.insert_header(http::header::TRANSFER_ENCODING, "chunked")?,
@@ -332,9 +394,15 @@ impl Sink for SessionClient<'_> {
     }
 
     async fn gone(&mut self) {
-        match self.session.read_body_or_idle(true).await {
-            Err(_) => self.after = After::Close,
-            Ok(_) => std::future::pending().await,
+        // On HTTP/1 reading is how a client is watched, and what is read of a body is gone.
+        if !self.session.is_http2() && self.has_rest() {
+            while !self.has_closed() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        } else if self.session.read_body_or_idle(true).await.is_ok() {
+            return std::future::pending().await;
         }
+        self.after = After::Close;
+        self.has_left = true;
     }
 }

@@ -34,7 +34,17 @@ const PASSED: [&str; 21] = [
 ];
 
 pub(super) fn passes(path: &str) -> bool {
-    PASSED.iter().any(|route| is_within(path, route)) && is_plain(path)
+    let is_within = PASSED.iter().any(|route| is_within(path, route));
+    is_within && is_plain(path) && bare(path) != "/v1/chat/completions"
+}
+
+/// A path as lenient servers read it: decoded, without empty segments, and without parameters behind the others. What is
+/// carried and metered by one spelling must not be passed on by another.
+pub(super) fn bare(path: &str) -> String {
+    let decoded = url::decode(path);
+    let segments = decoded.split('/').filter_map(|it| it.split(';').next());
+    let filled = segments.filter(|it| !it.is_empty());
+    filled.fold(String::new(), |bare, segment| bare + "/" + segment)
 }
 
 fn is_within(path: &str, route: &str) -> bool {
@@ -148,6 +158,20 @@ mod tests {
         ] {
             assert!(is_plain(path), "{path}");
         }
+    }
+
+    #[test]
+    fn another_spelling_leads_to_the_same() {
+        for path in [
+            "/v1/chat/completions/",
+            "//v1/chat//completions",
+            "/v1/chat/%63ompletions",
+            "/v1/chat%2Fcompletions;x=1",
+        ] {
+            assert_eq!(bare(path), "/v1/chat/completions");
+            assert!(!passes(path), "{path}");
+        }
+        assert!(passes("/v1/chat/completions/chatcmpl-1"));
     }
 
     #[test]

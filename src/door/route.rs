@@ -7,7 +7,7 @@ use weir_wire::url;
 
 use super::app::{App, Entrance};
 use super::ops;
-use super::passed::{deletion, is_plain, not_served, pass_on, passes};
+use super::passed::{bare, deletion, is_plain, not_served, pass_on, passes};
 use crate::api;
 
 /// What answers a request.
@@ -47,7 +47,12 @@ pub(super) fn route(app: &App, method: &Method, path: &str) -> Route {
     if app.entrance == Entrance::Ops {
         return Route::Unknown;
     }
-    match path {
+    // Some clients end every URL so.
+    match path
+        .strip_suffix('/')
+        .filter(|it| !it.is_empty())
+        .unwrap_or(path)
+    {
         // The list of those that the provider has stored.
         "/v1/chat/completions" if is_get => Route::Call(Call::pass(None, path)),
         "/v1/chat/completions" => call(Endpoint::Chat),
@@ -69,7 +74,8 @@ pub(super) fn route(app: &App, method: &Method, path: &str) -> Route {
         "/v1/realtime" => Route::WrongMethod("GET"),
         path if is_list_of_models(path) && is_get => Route::Models,
         path if is_list_of_models(path) => Route::WrongMethod("GET, HEAD"),
-        "/" if is_get => Route::Root,
+        // Claude Code asks for the second, to have its connection open before it needs it.
+        "/" | "/api/hello" if is_get => Route::Root,
         path if path.starts_with("/api/") => match api::page(path) {
             Some(page) if is_get => Route::Api(page),
             Some(_) => Route::WrongMethod("GET, HEAD"),
@@ -115,7 +121,8 @@ fn native(method: &Method, path: &str) -> Route {
     if name.is_empty() || !is_plain(rest) {
         return Route::Unknown;
     }
-    if let Some((endpoint, in_url)) = gemini_call(rest)
+    let bare = bare(rest);
+    if let Some((endpoint, in_url)) = gemini_call(rest).or_else(|| gemini_call(&bare))
         && method == Method::POST
     {
         return Route::Call(Call {
@@ -124,10 +131,12 @@ fn native(method: &Method, path: &str) -> Route {
             ..Call::of(endpoint)
         });
     }
-    if method == Method::GET && rest.ends_with("/realtime") {
+    if method == Method::GET && bare.ends_with("/realtime") {
         return Route::Realtime(Some(name.to_owned()));
     }
-    let known = KNOWN.iter().find(|(tail, _)| rest.ends_with(tail));
+    let known = KNOWN.iter().find(|(tail, _)| bare.ends_with(tail));
+    // To fill in the middle is another operation, whose answers are chats.
+    let known = known.filter(|_| !bare.ends_with("/fim/completions"));
     match known {
         Some((_, endpoint)) if method == Method::POST => Route::Call(Call {
             provider: Some(name.to_owned()),
@@ -170,13 +179,21 @@ fn gemini_call(path: &str) -> Option<(Endpoint, InUrl)> {
         _ => return None,
     };
     let model = url::decode(model);
-    Some((endpoint, InUrl { model, stream }))
+    let in_url = InUrl {
+        model,
+        stream,
+        // Its query says more.
+        is_array: false,
+    };
+    Some((endpoint, in_url))
 }
 
 /// The format in which a path's clients read errors.
 pub(super) fn dialect(path: &str) -> Format {
     if path.starts_with("/v1beta/") || path.starts_with("/v1alpha/") {
         Format::Gemini
+    } else if path.starts_with("/v1/messages") {
+        Format::Anthropic
     } else {
         Format::Chat
     }

@@ -42,7 +42,7 @@ pub use names::InvalidName;
 pub use provider_keys::{KeyRecord, KeySecret, OpenKey};
 pub use sealing::{Aad, MasterKey, MasterKeyError, SealError, Sealer};
 pub use store::{OpenOptions, Store};
-pub use token_text::{ParsedToken, TokenSecret, parse_token};
+pub use token_text::{ParsedToken, TokenSecret, may_hold_token, parse_token};
 pub use tokens::{NewToken, TokenRecord};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 pub use users::{NewUser, StoredLimits, User};

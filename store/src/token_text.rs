@@ -57,6 +57,11 @@ pub fn parse_token(text: &str) -> Option<ParsedToken<'_>> {
     is_token.then_some(ParsedToken { public_id, secret })
 }
 
+/// Whether a token may be in a text, whole or in part.
+pub fn may_hold_token(text: &str) -> bool {
+    text.contains(PREFIX)
+}
+
 /// A new token and its public id.
 pub(crate) fn new_token() -> Result<(String, TokenSecret), EntropyError> {
     let public_id = base32(random_bytes()?);

@@ -8,25 +8,25 @@ pub fn of(finding: &Finding) -> &'static str {
     match &finding.verdict {
         Verdict::Supported(_) => of_supported(&finding.operation.path),
         Verdict::Passed if finding.operation.path.starts_with("/v1/files") => {
-            "tests/beyond_chat.rs::files_are_passed_on_with_the_callers_own_key_only"
+            "tests/passed.rs::files_are_passed_on_with_the_callers_own_key_only"
         }
         Verdict::Passed if finding.operation.path.starts_with("/providers/") => {
-            "tests/beyond_chat.rs::a_providers_own_routes_are_reached_by_its_name"
+            "tests/passed.rs::a_providers_own_routes_are_reached_by_its_name"
         }
         Verdict::Passed if finding.operation.path.starts_with("/v1/realtime/calls") => {
-            "tests/beyond_chat.rs::what_a_passed_request_has_made_is_named_by_its_location"
+            "tests/passed.rs::what_a_passed_request_has_made_is_named_by_its_location"
         }
         Verdict::Passed if finding.operation.path.starts_with("/v1/models/") => {
-            "tests/beyond_chat.rs::a_model_is_deleted_where_its_name_says"
+            "tests/passed.rs::a_model_is_deleted_where_its_name_says"
         }
         Verdict::Passed => {
-            "tests/beyond_chat.rs::whatever_is_passed_on_keeps_its_method_its_body_and_its_answer"
+            "tests/passed.rs::whatever_is_passed_on_keeps_its_method_its_body_and_its_answer"
         }
         Verdict::Refused(..) if finding.operation.path == "/v1/realtime" => {
             "tests/realtime.rs::what_cannot_become_a_session_is_told_before_a_provider_is_asked"
         }
         Verdict::Refused(404, _) => {
-            "tests/beyond_chat.rs::routes_that_would_reach_beyond_what_is_passed_are_not_found"
+            "tests/passed.rs::routes_that_would_reach_beyond_what_is_passed_are_not_found"
         }
         Verdict::Refused(..) | Verdict::Missing => PROBE,
     }
@@ -61,19 +61,17 @@ fn of_supported(path: &str) -> &'static str {
             "tests/models.rs::a_listed_model_can_be_retrieved_and_another_cannot"
         }
         "/v1/moderations" | "/v1/rerank" => {
-            "tests/beyond_chat.rs::moderations_and_reranking_pass_with_their_models_checked"
+            "tests/media.rs::moderations_and_reranking_pass_with_their_models_checked"
         }
-        "/v1/audio/speech" => {
-            "tests/beyond_chat.rs::speech_comes_as_bytes_and_is_metered_by_characters"
-        }
+        "/v1/audio/speech" => "tests/media.rs::speech_comes_as_bytes_and_is_metered_by_characters",
         "/v1/audio/transcriptions" => {
-            "tests/beyond_chat.rs::a_form_reaches_the_provider_with_its_own_model_and_every_other_byte"
+            "tests/media.rs::a_form_reaches_the_provider_with_its_own_model_and_every_other_byte"
         }
         "/v1/images/generations" => {
-            "tests/beyond_chat.rs::images_are_metered_by_the_image_or_by_their_tokens"
+            "tests/media.rs::images_are_metered_by_the_image_or_by_their_tokens"
         }
         _ if path.starts_with("/providers/") => {
-            "tests/beyond_chat.rs::a_providers_own_routes_are_reached_by_its_name"
+            "tests/passed.rs::a_providers_own_routes_are_reached_by_its_name"
         }
         _ => PROBE,
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
 use weir_wire::neutral::{ContentKind, Param, Request};
-use weir_wire::translate::{Target, read_request, write_request};
+use weir_wire::translate::{Prefill, Target, read_request, write_request};
 
 const TARGET: Target<'static> = Target {
     provider: "p",
@@ -13,6 +13,8 @@ const TARGET: Target<'static> = Target {
     stream_options: true,
     max_tokens_field: None,
     reasoning_field: Some("reasoning_content"),
+    reasoning_details: true,
+    prefill: Prefill::Plain,
     anthropic_version: None,
 };
 
@@ -59,6 +61,10 @@ pub fn of_param(param: Param) -> Option<Request> {
         Param::Reasoning => chat(json!({"reasoning_effort": "low"})),
         Param::Modalities => chat(json!({"modalities": ["text", "audio"]})),
         Param::WebSearchOptions => chat(json!({"web_search_options": {}})),
+        Param::Prefill => Some((
+            Format::Anthropic,
+            json!({"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]}),
+        )),
         Param::Echo => Some((Format::Completions, json!({"echo": true}))),
         Param::Suffix => Some((Format::Completions, json!({"suffix": "x"}))),
         _ => None,

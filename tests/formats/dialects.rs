@@ -165,6 +165,22 @@ impl Dialect {
         heard
     }
 
+    /// What the elements of a stream say that came as a JSON array, as Gemini's may.
+    pub fn hear_elements(self, answer: &Response, elements: &[Value]) -> Heard {
+        let mut heard = Heard {
+            status: answer.status,
+            ..Heard::default()
+        };
+        for body in elements {
+            heard.error = heard.error.or_else(|| self.error(body));
+            candidate(body, &mut heard);
+            self.usage(body, &mut heard);
+        }
+        heard.ended = answer.whole && !heard.finish.is_empty();
+        finish_calls(&mut heard);
+        heard
+    }
+
     /// The words of an error in this format's envelope, which must be complete.
     fn error(self, body: &Value) -> Option<String> {
         let error = match self {

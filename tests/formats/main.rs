@@ -5,16 +5,18 @@
     reason = "a JSON value without a member gives null, and a test that is surprised must say so"
 )]
 
+mod arrays;
 mod dialects;
 mod history;
 mod matrix;
 mod questions;
 
 use serde_json::{Value, json};
+use weir_testkit::upstream::Cut;
 use weir_testkit::upstream::formats::{
     ARGUMENTS, CUT_TEXT, ERROR_WORDS, FAULT_WORDS, RETRY_AFTER_S, TEXT, THOUGHTS, TOOL,
 };
-use weir_testkit::{Gateway, Upstream, provider_formats};
+use weir_testkit::{Chat, Gateway, Upstream, provider_formats};
 
 use dialects::Dialect;
 use matrix::Matrix;
@@ -266,4 +268,79 @@ fn a_provider_of_several_formats_is_asked_in_one_that_says_all() {
     assert_eq!(ask(json!([])), "/v1/responses");
     // Responses knows no texts that end the answer.
     assert_eq!(ask(json!(["END"])), "/v1/chat/completions");
+}
+
+#[test]
+fn a_silent_provider_does_not_leave_codex_without_an_event() {
+    let upstream = Upstream::start();
+    let gateway = arrays::restless(&upstream).start();
+    upstream.next(Chat::new().cut(Cut::HangAfter(0)));
+    let body = json!({"model": "p-chat/ok", "stream": true, "store": false, "input": "Hello"});
+    let events = gateway.client().stream_at("/v1/responses", &body);
+    let kinds = events.filter_map(|event| event.json()["type"].as_str().map(str::to_owned));
+    let kinds: Vec<String> = kinds.take(4).collect();
+    assert_eq!(
+        kinds,
+        [
+            "response.created",
+            "response.in_progress",
+            "keepalive",
+            "keepalive"
+        ]
+    );
+}
+
+#[test]
+fn thoughts_between_tags_are_thoughts_to_clients_of_other_formats_alone() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("tagged", &upstream)
+        .provider_setting("tagged", "formats: [chat]")
+        .provider_setting("tagged", "quirks: {think_tags: true}")
+        .start();
+    let text = format!("<think>\n{THOUGHTS}</think>\n\n{TEXT}");
+    let heard = |dialect: Dialect, stream: bool| {
+        upstream.next(Chat::new().text(&text).pieces(40));
+        dialect.ask(
+            &gateway.client(),
+            "tagged/m",
+            Question::WithThoughts,
+            stream,
+        )
+    };
+    for stream in [false, true] {
+        assert_eq!(heard(Dialect::Chat, stream).text, text);
+        for dialect in [Dialect::Responses, Dialect::Anthropic, Dialect::Gemini] {
+            let heard = heard(dialect, stream);
+            let told = (heard.thoughts.as_str(), heard.text.as_str());
+            assert_eq!(told, (THOUGHTS, TEXT), "{dialect:?}, streamed: {stream}");
+        }
+    }
+}
+
+#[test]
+fn a_begun_answer_is_gone_on_with_or_refused() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::with_every_format(WEIR, &upstream).start();
+    let ask = |format: &str, policy: &str| {
+        let begun =
+            json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Oho"}]);
+        let body =
+            json!({"model": format!("p-{format}/story-text"), "max_tokens": 99, "messages": begun});
+        let client = gateway.client().with_header("x-weir-drop-params", policy);
+        client.post("/v1/messages", &body)
+    };
+    for format in ["anthropic", "bedrock", "gemini", "ollama"] {
+        ask(format, "hints").assert_status(200);
+        assert!(upstream.last_request().text().contains("Oho"), "{format}");
+    }
+    for format in ["chat", "responses", "cohere"] {
+        let refused = ask(format, "hints");
+        assert_eq!(refused.status, 400, "{format}");
+        assert!(refused.text().contains("assistant prefill"), "{format}");
+        let answer = ask(format, "all");
+        let dropped = answer.assert_status(200).header("x-weir-dropped");
+        assert_eq!(dropped, Some("assistant prefill"), "{format}");
+        assert!(!upstream.last_request().text().contains("Oho"), "{format}");
+    }
 }

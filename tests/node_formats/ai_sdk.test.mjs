@@ -53,6 +53,14 @@ for (const [dialect, model] of Object.entries(dialects)) {
       });
     }
 
+    test(name('tools are called with nothing set but the model'), async () => {
+      // By default the AI SDK refers to thoughts as to something that was stored.
+      const execute = async () => '8 degrees';
+      const tools = { get_weather: tool({ description: 'The weather.', inputSchema: z.object({ city: z.string() }), execute }) };
+      const answer = await generateText({ ...asked('story-parallel'), providerOptions: {}, tools, stopWhen: stepCountIs(3) });
+      assert.equal(answer.text, TEXT);
+    });
+
     test(name('structured output'), async () => {
       const question = asked('story-json', { output: Output.object({ schema: Place }) });
       if (dialect === 'messages' && format === 'ollama') {

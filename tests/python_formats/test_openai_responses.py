@@ -61,8 +61,14 @@ def test_a_tool_and_its_result(client, target, stream):
 
 
 @every_format
-def test_parse(client, target):
-    answer = client.responses.parse(model=f"p-{target}/story-json", input="Where?", text_format=Place, store=False)
+@pytest.mark.parametrize("stream", [False, True])
+def test_parse(client, target, stream):
+    asked = {"model": f"p-{target}/story-json", "input": "Where?", "text_format": Place, "store": False}
+    if stream:
+        with client.responses.stream(**asked) as events:
+            answer = events.get_final_response()
+    else:
+        answer = client.responses.parse(**asked)
     assert answer.output_parsed == Place(city="Grüße", degrees=7)
 
 

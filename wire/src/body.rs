@@ -4,6 +4,7 @@
 //! written, and [`render`] splices there. Key order, numbers, spacing and unknown members reach the provider as sent.
 
 mod members;
+mod others;
 mod render;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ use crate::json::{self, Member};
 use members::{
     read_choices, read_count, read_flag, read_generation_config, read_model, read_stream_options,
 };
+pub use others::{any_model, other_model};
 pub use render::{Edit, ModelEdit, render};
 
 /// How deep arrays and objects may nest, the outermost object included.
@@ -168,6 +170,14 @@ pub enum BodyError {
         /// The key.
         key: &'static str,
     },
+    /// A key that the gateway acts on is given in other capitals: it means nothing here, and the same to some providers.
+    #[error(
+        "The body gives `{key}` in other capitals, which some servers take for the same. Write it as `{key}`."
+    )]
+    OtherCapitals {
+        /// The key.
+        key: &'static str,
+    },
     /// A value that the gateway acts on is of another type.
     #[error("`{key}` must be {expected}.")]
     WrongType {
@@ -254,7 +264,22 @@ struct Found<'a> {
     n: Option<&'a str>,
     tools: Option<&'a str>,
     repeated: Option<&'static str>,
+    in_capitals: Option<&'static str>,
 }
+
+/// The keys of these members.
+const ACTED_ON: [&str; 10] = [
+    "model",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "generationConfig",
+    "generation_config",
+    "n",
+    "tools",
+];
 
 #[derive(Clone, Copy)]
 struct Written<'a> {
@@ -292,7 +317,13 @@ impl<'a> Found<'a> {
             ),
             "n" => ("n", self.n.replace(value).is_some()),
             "tools" => ("tools", self.tools.replace(value).is_some()),
-            _ => return,
+            other => {
+                let mut keys = ACTED_ON.into_iter();
+                self.in_capitals = self
+                    .in_capitals
+                    .or(keys.find(|key| json::is_like(other, key)));
+                return;
+            }
         };
         if earlier {
             self.repeated.get_or_insert(key);
@@ -302,6 +333,9 @@ impl<'a> Found<'a> {
     fn into_head(self, text: &str) -> Result<Head, BodyError> {
         if let Some(key) = self.repeated {
             return Err(BodyError::DuplicateKey { key });
+        }
+        if let Some(key) = self.in_capitals {
+            return Err(BodyError::OtherCapitals { key });
         }
         let (stream_options, include_usage) = read_stream_options(text, self.stream_options)?;
         let limit = |key, written: Option<Written<'a>>| {

@@ -281,9 +281,14 @@ impl ChatStream {
     /// Learns what the data of an event tells. A cut is a range of the data.
     fn read(&mut self, data: &[u8]) -> Verdict {
         self.has_begun = true;
-        if data.trim_ascii_start().starts_with(DONE) {
+        let text = data.trim_ascii_start();
+        if text.starts_with(DONE) {
             self.progress.done = true;
             return Verdict::Keep;
+        }
+        if matches!(text.first(), None | Some(b':')) {
+            // Nothing, or a comment that some gateway took for data: clients fail to read it as JSON.
+            return Verdict::Drop;
         }
         let seen = skim(data);
         if seen.must_parse || !self.progress.has_output {

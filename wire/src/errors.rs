@@ -1,8 +1,12 @@
 //! Error envelopes: reading what providers send, writing OpenAI's.
 
+mod context;
+mod status;
+
 use bytes::Bytes;
 use serde::Serialize;
 
+pub use self::context::TOO_LONG;
 use crate::json;
 
 /// Longer error bodies are not kept verbatim, only what was understood of them.
@@ -34,6 +38,13 @@ pub fn parse_error(body: &[u8]) -> Option<UpstreamError> {
     let mut error = read_envelope(object)?;
     error.raw = keep(body);
     Some(error)
+}
+
+/// Whether a body is an object whose `error` is one, as in OpenAI's, Anthropic's and Google's own envelopes.
+pub fn is_envelope(body: &[u8]) -> bool {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let outer = Fields::read(text).unwrap_or_default();
+    outer.error.is_some_and(|error| error.starts_with('{'))
 }
 
 /// Makes an error of whatever text tells one, even if it tells nothing that is understood.
@@ -259,6 +270,14 @@ mod tests {
                 None
             )
         );
+    }
+
+    #[test]
+    fn an_envelope_is_an_object_with_an_object() {
+        assert!(is_envelope(br#"{"type":"error","error":{"message":"m"}}"#));
+        for body in ["", "boom", r#"{"error":"m"}"#, r#"{"message":"m"}"#] {
+            assert!(!is_envelope(body.as_bytes()), "{body}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl<'a, F: FnMut(Member<'a>)> Visitor<'a> for EachMember<F> {
 
 /// The text of a string token. One that cannot be decoded (a lone surrogate) stays as it is written, with its quotes:
 /// then it equals no key that anyone looks for.
-fn unquote(token: &str) -> Cow<'_, str> {
+pub(crate) fn unquote(token: &str) -> Cow<'_, str> {
     let inner = token
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
@@ -60,6 +60,17 @@ fn unquote(token: &str) -> Cow<'_, str> {
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
         _ => serde_json::from_str(token).map_or(Cow::Borrowed(token), Cow::Owned),
     }
+}
+
+/// Whether a key would be taken for `name` by servers that do not tell capitals, as Go's do not: it folds letters as
+/// Unicode does, two of which lie outside of ASCII.
+pub(crate) fn is_like(key: &str, name: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{17F}' => 's',
+        '\u{212A}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    key.chars().map(fold).eq(name.chars().map(fold))
 }
 
 /// The elements of an array; none if `value` is anything else.
@@ -153,6 +164,14 @@ mod tests {
         for text in ["", "[]", "null", "{", "{}{}", "{\"a\":}", "{a:1}"] {
             assert!(members(text, |_| {}).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn capitals_make_no_other_key() {
+        for key in ["stop_k", "Stop_K", "\u{17F}top_\u{212A}"] {
+            assert!(is_like(key, "stop_k"), "{key}");
+        }
+        assert!(!is_like("stop_kk", "stop_k") && !is_like("stopk", "stop_k"));
     }
 
     #[test]

@@ -29,8 +29,11 @@
 //! - [`media_stream`]: streamed images, speech and transcripts, watched
 //! - [`overheard`]: the usage of an answer that nobody interprets, whatever its format
 //! - [`multipart`]: forms with files, observed as they arrive
+//! - [`weight`]: what a text takes in memory when it is translated
 
 pub mod anthropic;
+#[cfg(test)]
+mod any_json;
 mod arguments;
 pub mod audio;
 pub mod bedrock;
@@ -71,3 +74,4 @@ pub mod translate;
 pub mod url;
 pub mod usage;
 pub mod websocket;
+pub mod weight;

@@ -4,6 +4,8 @@
 //! cannot carry is taken out and named.
 
 mod chat;
+mod completions;
+mod images;
 mod other;
 
 use serde_json::{Map, Value, json};
@@ -31,12 +33,16 @@ pub struct Facts<'a> {
     pub policy: DropParams,
     /// Tokens of the longest answer.
     pub max_output_tokens: Option<u64>,
+    /// What is written as the limit of an answer in a format that needs one, where the request has none.
+    pub output_limit: Option<u64>,
     /// The name an OpenAI-compatible provider has for the output limit, if it takes but one.
     pub max_tokens_field: Option<&'static str>,
     /// Whether it takes `stream_options`.
     pub stream_options: bool,
     /// Whether it is a server of open weights, which take more than OpenAI's API has.
     pub is_local: bool,
+    /// Whether the request is said anew in another API, if the operation is no conversation.
+    pub is_adapted: bool,
 }
 
 /// One parameter.
@@ -61,14 +67,16 @@ enum Fate {
 
 /// The schema of a request to a model.
 pub fn schema(facts: &Facts<'_>) -> Value {
-    let (url, rows) = match facts.operation {
-        Ability::Embeddings => ("/v1/embeddings", other::EMBEDDINGS),
-        Ability::Images => ("/v1/images/generations", other::IMAGES),
-        Ability::Speech => ("/v1/audio/speech", other::SPEECH),
-        Ability::Transcription => ("/v1/audio/transcriptions", other::TRANSCRIPTION),
-        Ability::Rerank => ("/v1/rerank", other::RERANK),
-        Ability::Moderation => ("/v1/moderations", other::MODERATION),
-        _ => ("/v1/chat/completions", chat::ROWS),
+    let (url, place, rows) = match facts.operation {
+        Ability::Completions => ("/v1/completions", "body", completions::ROWS),
+        Ability::Embeddings => ("/v1/embeddings", "body", other::EMBEDDINGS),
+        Ability::Images => ("/v1/images/generations", "body", images::ROWS),
+        Ability::Speech => ("/v1/audio/speech", "body", other::SPEECH),
+        Ability::Transcription => ("/v1/audio/transcriptions", "form", other::TRANSCRIPTION),
+        Ability::Rerank => ("/v1/rerank", "body", other::RERANK),
+        Ability::Moderation => ("/v1/moderations", "body", other::MODERATION),
+        Ability::Realtime => ("/v1/realtime", "query", other::REALTIME),
+        _ => ("/v1/chat/completions", "body", chat::ROWS),
     };
     let mut properties = Map::new();
     let (mut required, mut dropped, mut refused) = (Vec::new(), Vec::new(), Vec::new());
@@ -76,13 +84,18 @@ pub fn schema(facts: &Facts<'_>) -> Value {
         if row.name == chat::STREAM_OPTIONS && !facts.stream_options {
             continue;
         }
-        match fate(facts, row.params) {
-            Fate::Carried => {
+        let fate = match facts.operation {
+            Ability::Images => images::fate(facts, row.name),
+            _ => Some(fate(facts, row.params)),
+        };
+        match fate {
+            Some(Fate::Carried) => {
                 properties.insert(row.name.to_owned(), (row.schema)(facts));
                 required.extend(row.is_required.then_some(row.name));
             }
-            Fate::Dropped => dropped.push(row.name),
-            Fate::Refused => refused.push(row.name),
+            Some(Fate::Dropped) => dropped.push(row.name),
+            Some(Fate::Refused) => refused.push(row.name),
+            None => {}
         }
     }
     json!({
@@ -93,6 +106,7 @@ pub fn schema(facts: &Facts<'_>) -> Value {
         "required": required,
         "x-weir": {
             "url": url,
+            "in": place,
             "operation": facts.operation.as_str(),
             "provider": facts.provider,
             "model": facts.provider_model,
@@ -117,7 +131,12 @@ fn fate(facts: &Facts<'_>, params: &[Param]) -> Fate {
         return Fate::Carried;
     }
     let is_hint = params.iter().all(|param| param.class() == Class::Hint);
-    match facts.policy {
+    lost(facts.policy, is_hint)
+}
+
+/// What becomes of what cannot be carried.
+fn lost(policy: DropParams, is_hint: bool) -> Fate {
+    match policy {
         DropParams::All => Fate::Dropped,
         DropParams::Hints if is_hint => Fate::Dropped,
         DropParams::Hints | DropParams::None => Fate::Refused,

@@ -162,9 +162,9 @@ pub struct Named {
 #[error("an event of the Realtime API must be a JSON object")]
 pub struct NotAnEvent;
 
-/// The models that a client's event names, whatever kind of event it says it is: `session.model`,
+/// The models that a client's event names, whatever kind of event it says it is: `session.model` and `response.model`,
 /// `session.audio.input.transcription.model` and, in the beta, `session.input_audio_transcription.model`. Where a member
-/// is given more than once, all of its values count.
+/// is given more than once, all of its values count, and those of members that differ in capitals only.
 ///
 /// # Errors
 /// If it is no JSON object.
@@ -172,7 +172,8 @@ pub fn named_models(event: &[u8]) -> Result<Vec<Named>, NotAnEvent> {
     let text = std::str::from_utf8(event).map_err(|_not_text| NotAnEvent)?;
     let mut named = Vec::new();
     json::members(text, |member| {
-        if member.key == "session" {
+        let is_named = |name| json::is_like(&member.key, name);
+        if is_named("session") || is_named("response") {
             named.append(&mut named_in(member.value));
         }
     })
@@ -210,7 +211,7 @@ fn named_in(session: &str) -> Vec<Named> {
 /// Visits the values of a key in an object; none if `object` is anything else.
 fn visit(object: &str, key: &str, each: &mut dyn FnMut(&str)) {
     let _no_object = json::members(object, |member| {
-        if member.key == key {
+        if json::is_like(&member.key, key) {
             each(member.value);
         }
     });

@@ -58,6 +58,15 @@ impl Stream {
         }
     }
 
+    /// What tells the client of a translated stream that it lives on, while the provider is silent; to be sent between two
+    /// pieces. None where a comment must do.
+    pub fn sign_of_life(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Chat(_) | Self::Media(_) => None,
+            Self::Relay(stream) => stream.sign_of_life(),
+        }
+    }
+
     /// The error that ended the stream as the provider wrote it, where the client reads the provider's format.
     pub fn raw_error(&self) -> Option<&Bytes> {
         match self {
@@ -131,6 +140,13 @@ impl Relay {
     /// The error that ended the stream as the provider wrote it, where the client reads the provider's format.
     pub fn raw_error(&self) -> Option<&Bytes> {
         self.raw_error.as_ref()
+    }
+
+    /// What tells the client of a translated stream that it lives on, while the provider is silent.
+    pub fn sign_of_life(&mut self) -> Option<Bytes> {
+        let mut out = Vec::new();
+        self.encoder.as_mut()?.encode(&Event::Ping, &mut out);
+        (!out.is_empty()).then(|| out.into())
     }
 
     /// Takes one network chunk and appends to `out` what to relay now. After the end or an error everything is ignored.

@@ -1,5 +1,6 @@
 //! From one format to another: which functions read and write which format.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::errors::UpstreamError;
@@ -7,7 +8,7 @@ use crate::fields::RequestError;
 use crate::format::Format;
 use crate::framing::Framing;
 use crate::loss::{self, Carries, DropParams, Loss, Losses};
-use crate::neutral::{Reply, Request};
+use crate::neutral::{Param, Reply, Request};
 use crate::stream::{Decode, Encode, Relay};
 use crate::{anthropic, bedrock, chat, cohere, gemini, ollama, responses};
 
@@ -27,8 +28,32 @@ pub struct Target<'a> {
     /// The member in which an OpenAI-compatible target takes thoughts of earlier turns (`reasoning_content`,
     /// `reasoning`); none is not at all.
     pub reasoning_field: Option<&'static str>,
+    /// Whether an OpenAI-compatible target takes proven thoughts of earlier turns as OpenRouter does: `reasoning_details`
+    /// of chat, `signature` and `format` of Responses.
+    pub reasoning_details: bool,
+    /// How an OpenAI-compatible target goes on with an answer that is begun already.
+    pub prefill: Prefill,
     /// `anthropic_version` in the body instead of the model, as Vertex AI wants it.
     pub anthropic_version: Option<&'a str>,
+}
+
+impl Target<'_> {
+    /// Whether it takes proven thoughts of Claude's as OpenRouter does.
+    pub(crate) fn takes_claudes_details(&self) -> bool {
+        self.reasoning_details && self.model.contains("claude")
+    }
+}
+
+/// How an OpenAI-compatible target goes on with an answer that is begun already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefill {
+    /// Not at all: it begins a new one, as OpenAI's models do.
+    #[default]
+    None,
+    /// By itself, where the last message is the model's.
+    Plain,
+    /// Where `continue_final_message` says so, as vLLM does.
+    ContinueFinalMessage,
 }
 
 /// A request in the target's format.
@@ -49,6 +74,8 @@ pub struct Context {
     pub model: String,
     /// The time, seconds since the Unix epoch.
     pub created_s: u64,
+    /// Whether an OpenAI-compatible provider leaves the tags in the text in which its models think.
+    pub think_tags: bool,
     /// The request that is answered.
     pub request: Arc<Request>,
 }
@@ -107,6 +134,7 @@ pub fn write_request(
 ) -> Result<Rendered, Loss> {
     let mut losses = Losses::new(policy, target.provider, to);
     loss::check(request, carries(to), &mut losses)?;
+    let request = &*with_prefill(to, request, target, &mut losses)?;
     let body = match to {
         Format::Chat | Format::Completions => chat::write_request(request, target, &mut losses),
         Format::Responses => responses::write_request(request, target, &mut losses),
@@ -120,6 +148,29 @@ pub fn write_request(
         body,
         dropped: losses.into_dropped(),
     })
+}
+
+/// The request without the answer that was begun, where nobody would go on with it: a model that begins a new one would
+/// say what the client has already.
+fn with_prefill<'a>(
+    to: Format,
+    request: &'a Request,
+    target: &Target<'_>,
+    losses: &mut Losses,
+) -> Result<Cow<'a, Request>, Loss> {
+    let is_given = request.param(Param::Prefill).is_some();
+    let is_chat = matches!(to, Format::Chat | Format::Completions);
+    let is_carried = match is_chat {
+        true => target.prefill != Prefill::None,
+        false => carries(to).params.contains(&Param::Prefill),
+    };
+    if !is_given || is_carried {
+        return Ok(Cow::Borrowed(request));
+    }
+    if is_chat {
+        losses.meaning(Param::Prefill.as_str(), "it begins a new answer")?;
+    }
+    Ok(Cow::Owned(request.without_prefill()))
 }
 
 /// Why an answer cannot be translated.

@@ -27,15 +27,37 @@ pub fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A query without the parameters that `is_left_out` knows by their names and values, both decoded. Every other byte stays.
+/// Some servers part parameters by semicolons as well, so whatever stands between two of them is looked at.
+pub fn without(query: &str, is_left_out: impl Fn(&str, &str) -> bool) -> String {
+    let parts = ['&', ';'];
+    let mut kept = String::with_capacity(query.len());
+    for part in query.split_inclusive(parts) {
+        let pair = part.strip_suffix(parts).unwrap_or(part);
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !is_left_out(&decode_form(name), &decode_form(value)) {
+            kept.push_str(part);
+        }
+    }
+    if kept.len() < query.len() && !query.ends_with(parts) && kept.ends_with(parts) {
+        kept.pop();
+    }
+    kept
+}
+
+/// A name or value of a query, decoded.
+fn decode_form(text: &str) -> String {
+    decode(&text.replace('+', " "))
+}
+
 /// The parameters of a query: each name decoded, each value decoded (a plus is a space there), and both as they stand.
 pub fn parameters(query: &str) -> impl Iterator<Item = (String, String, &str)> {
-    let form = |text: &str| decode(&text.replace('+', " "));
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .map(move |pair| {
+        .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (form(name), form(value), pair)
+            (decode_form(name), decode_form(value), pair)
         })
 }
 
@@ -50,6 +72,26 @@ mod tests {
         assert_eq!(decode("50%"), "50%");
         assert_eq!(decode("%zz%4"), "%zz%4");
         assert_eq!(decode("%+1"), "%+1");
+    }
+
+    #[test]
+    fn parameters_are_left_out_by_their_decoded_names_and_no_other_byte_changes() {
+        for (query, rest) in [
+            ("key=x", ""),
+            ("a=1&key=x", "a=1"),
+            ("key=x&a=1", "a=1"),
+            ("a=%2f+1&%6bey=x&&b", "a=%2f+1&&b"),
+            ("a=1;key=x&b=2&", "a=1;b=2&"),
+            ("keys=1&k%65y&a=key", "keys=1&a=key"),
+            ("a=1&", "a=1&"),
+            ("", ""),
+        ] {
+            assert_eq!(without(query, |name, _| name == "key"), rest, "{query}");
+        }
+        assert_eq!(
+            without("a=s%65cret&b=1", |_, value| value == "secret"),
+            "b=1"
+        );
     }
 
     #[test]

@@ -181,20 +181,71 @@ fn what_a_provider_speaks_and_where_is_checked() {
     );
 }
 
+fn warnings(files: &[(&str, &str)], env: &[(&str, &str)]) -> Vec<String> {
+    let case = match Case::new(files, env) {
+        Ok(case) => case,
+        Err(why) => return vec![why.to_string()],
+    };
+    let folder = format!("{}/", case.folder.path().display());
+    let warnings = match case.load() {
+        Ok(loaded) => loaded.warnings,
+        Err(why) => vec![why.to_string()],
+    };
+    warnings.iter().map(|it| it.replace(&folder, "")).collect()
+}
+
 #[test]
 fn a_provider_that_is_left_out_is_told_where_somebody_spoke_of_it() {
-    let text = "providers:\n  bedrock:\n    models: [mine]\n";
-    let case = Case::new(&[("weir.yaml", text)], &[]).unwrap();
-    let warnings = case.load().unwrap().warnings.join("\n");
-    assert!(
-        warnings.ends_with("weir.yaml:2: `providers.bedrock` is left out, as it needs a `region`"),
-        "{warnings}"
+    let needs = "`providers.bedrock` is left out, as it needs a `region`: set AWS_REGION or AWS_DEFAULT_REGION";
+    assert_eq!(
+        warnings(
+            &[("weir.yaml", "providers:\n  bedrock:\n    models: [mine]\n")],
+            &[]
+        ),
+        [format!("weir.yaml:2: {needs}")]
+    );
+    assert_eq!(
+        warnings(&[], &[("AWS_BEARER_TOKEN_BEDROCK", "key")]),
+        [format!("AWS_BEARER_TOKEN_BEDROCK is set, but {needs}")]
     );
     assert_eq!(
         errors_of(&[("AWS_REGION", "eu/central")]).len(),
         1,
         "a region that could lead elsewhere"
     );
+}
+
+#[test]
+fn nothing_is_said_of_a_provider_that_only_ships() {
+    const SHIPPED: &str = include_str!("../../../conf.d/providers.yaml");
+    assert!(warnings(&[], &[]).is_empty());
+    // What many SDKs read speaks of a cloud, and not of its models.
+    let of_a_cloud = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    assert!(warnings(&[], &of_a_cloud).is_empty());
+    // A checkout's own folder is read as drop-ins are.
+    let copy = ("conf.d/providers.yaml", SHIPPED);
+    assert!(warnings(&[copy], &[]).is_empty());
+    let left_out = Case::new(&[copy], &[]).unwrap().load().unwrap();
+    let left_out = left_out.settings.left_out;
+    let names: Vec<_> = left_out.keys().map(String::as_str).collect();
+    assert_eq!(names, ["azure", "bedrock", "vertex"]);
+    assert_eq!(
+        left_out["azure"],
+        "it needs a `base_url`: set AZURE_OPENAI_ENDPOINT"
+    );
+}
+
+#[test]
+fn a_copy_of_what_ships_undoes_nothing() {
+    const SHIPPED: &str = include_str!("../../../conf.d/providers.yaml");
+    let own = "providers:\n  openai: {base_url: \"https://proxy.example/v1\"}\n";
+    let files = [
+        ("conf.d/10-own.yaml", own),
+        ("conf.d/providers.yaml", SHIPPED),
+    ];
+    let settings = Case::new(&files, &[]).unwrap().load().unwrap().settings;
+    assert_eq!(settings.providers["openai"].base_url.host, "proxy.example");
+    assert!(settings.providers["openai"].has_shipped_models);
 }
 
 #[test]

@@ -33,23 +33,29 @@ pub(super) fn describe(
     known
 }
 
-/// What the provider says of the model, else what its name says, as far as the provider is configured to serve it.
+/// What the configuration says of the model, else the provider, else its name, as far as the provider is configured to
+/// serve it.
 fn abilities(upstream: &Upstream, model: &str, told: Abilities) -> Abilities {
-    let mut abilities = told;
-    if !told.has_operation() {
-        for ability in Abilities::of_name(model).iter() {
-            abilities.add(ability);
-        }
-    }
     let provider = upstream.provider();
+    let own = provider.abilities(model);
+    let mut abilities = if own.has_operation() {
+        own
+    } else if told.has_operation() {
+        told.with(own)
+    } else {
+        told.with(own).with(Abilities::of_name(model))
+    };
     let formats = provider.formats_for(model);
-    let endpoints = &provider.endpoints;
     let converses = |client: Format| client.nearest(&formats).is_some();
     let has_chat = abilities.has(Ability::Chat);
     abilities.add_if(has_chat, Ability::Responses);
+    let is_continued = has_chat && !converses(Format::Chat);
+    abilities.add_if(is_continued, Ability::Completions);
+    let endpoints = &provider.endpoints;
     let served = [
         (Ability::Chat, converses(Format::Chat)),
         (Ability::Responses, converses(Format::Responses)),
+        (Ability::Completions, converses(Format::Completions)),
         (Ability::Embeddings, endpoints.embeddings),
         (
             Ability::Images,
@@ -59,11 +65,19 @@ fn abilities(upstream: &Upstream, model: &str, told: Abilities) -> Abilities {
         (Ability::Transcription, endpoints.audio_transcriptions),
         (Ability::Rerank, endpoints.rerank),
         (Ability::Moderation, endpoints.moderations),
+        (Ability::Realtime, endpoints.realtime),
     ];
     for (ability, is_served) in served {
         if !is_served {
             abilities.remove(ability);
         }
+    }
+    // Where nobody converses, a name that tells nothing is of a model for vectors.
+    let is_for_vectors = has_chat && formats.is_empty() && endpoints.embeddings;
+    abilities.add_if(is_for_vectors, Ability::Embeddings);
+    if !abilities.has(Ability::Chat) {
+        abilities.remove(Ability::Tools);
+        abilities.remove(Ability::Vision);
     }
     abilities
 }

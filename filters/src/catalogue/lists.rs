@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use weir_wire::model_catalogue::Listed;
 
 use super::fetch::{self, FetchError};
+use super::place;
 use crate::gateway::Gateway;
 use crate::health::Switch;
 use crate::provider::{Upstream, UpstreamKey};
@@ -164,10 +165,9 @@ impl Lists {
         upstream: &Arc<Upstream>,
         key: &Arc<UpstreamKey>,
     ) -> Arc<Slot> {
-        let base = &upstream.site(key).base_url;
         let place = Place {
             provider: Arc::clone(&upstream.name),
-            url: format!("{}{}", base.authority(), fetch::path(upstream, key)),
+            url: place::address(upstream, key),
             key: Arc::as_ptr(&key.switch) as usize,
         };
         let slot = self.slots.get_with_by_ref(&place, || {

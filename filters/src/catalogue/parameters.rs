@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use weir_wire::model_catalogue::{Abilities, Ability};
+use weir_wire::model_catalogue::Ability;
 use weir_wire::model_parameters::{Facts, schema};
 
-use super::{Asked, WAIT, assemble, is_name};
+use super::{Asked, WAIT, assemble};
 use crate::ask::Endpoint;
 use crate::gateway::Gateway;
 use crate::identify::Credential;
-use crate::plan::{self, PlanError, Target, Unplannable};
+use crate::plan::{PlanError, Target};
 use crate::refusal::Refusal;
 use crate::way::Way;
 
@@ -22,16 +22,7 @@ impl Gateway {
         name: &str,
     ) -> Result<Value, Refusal> {
         let asked = Asked::new(self, credential).await?;
-        if !is_name(name) {
-            return Err(asked.not_found(name));
-        }
-        let plan = match plan::build(&asked.routes, asked.holder(), name) {
-            Ok(plan) => plan,
-            Err(Unplannable::NotFound) => return Err(asked.not_found(name)),
-            Err(Unplannable::NoKey(provider)) => {
-                return Err(Refusal::Plan(PlanError::NoKey { provider }));
-            }
-        };
+        let plan = asked.plan(name)?;
         // A plan has at least one target.
         let Some(first) = plan.targets.first() else {
             return Err(asked.not_found(name));
@@ -40,7 +31,12 @@ impl Gateway {
         let offers = asked.offers(self, is_first, WAIT).await;
         let of_target = format!("{}/{}", first.upstream.name, first.model);
         let known = assemble::entry(&asked.routes, &offers, &of_target).model;
-        let operation = operation(known.abilities);
+        let Some(operation) = known.abilities.operation() else {
+            return Err(Refusal::Plan(PlanError::NoOperation {
+                model: Arc::clone(&first.model),
+                provider: Arc::clone(&first.upstream.name),
+            }));
+        };
         let endpoint = endpoint(operation);
         let serving = plan.targets.iter().find_map(|target| {
             let way = Way::of(target, endpoint)?;
@@ -77,17 +73,13 @@ fn facts<'a>(
             Way::Plain | Way::Adapted(_) => None,
         },
         policy: provider.drop_params(&target.model),
+        output_limit: target.output_limit(),
         max_output_tokens,
         max_tokens_field: provider.quirks.max_tokens_field,
         stream_options: provider.quirks.stream_options,
         is_local: provider.local,
+        is_adapted: matches!(way, Way::Adapted(_)),
     }
-}
-
-/// The first thing that a model can do, a conversation if nobody knows.
-fn operation(abilities: Abilities) -> Ability {
-    let mut operations = abilities.iter();
-    operations.next().unwrap_or(Ability::Chat)
 }
 
 fn endpoint(operation: Ability) -> Endpoint {
@@ -98,6 +90,8 @@ fn endpoint(operation: Ability) -> Endpoint {
         Ability::Transcription => Endpoint::Transcriptions,
         Ability::Rerank => Endpoint::Rerank,
         Ability::Moderation => Endpoint::Moderations,
+        Ability::Completions => Endpoint::Completions,
+        Ability::Realtime => Endpoint::Realtime,
         Ability::Chat | Ability::Responses | Ability::Tools | Ability::Vision => Endpoint::Chat,
     }
 }

@@ -4,7 +4,8 @@ use serde_json::Value;
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
 use weir_wire::translate::{
-    Target, read_reply, read_request, relay, write_reply, write_reply_as_stream, write_request,
+    Prefill, Target, read_reply, read_request, relay, write_reply, write_reply_as_stream,
+    write_request,
 };
 
 use super::streams::context;
@@ -22,6 +23,8 @@ pub fn request(client: Format, bytes: &[u8]) {
             stream_options: true,
             max_tokens_field: None,
             reasoning_field: Some("reasoning_content"),
+            reasoning_details: true,
+            prefill: Prefill::ContinueFinalMessage,
             anthropic_version: None,
         };
         for policy in [DropParams::All, DropParams::Hints, DropParams::None] {

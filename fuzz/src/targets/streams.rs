@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_wire::bedrock::event_stream::write_message;
 use weir_wire::format::Format;
-use weir_wire::neutral::{Reasoning, Request};
+use weir_wire::neutral::{Param, Reasoning, Request};
 use weir_wire::stream::{Ending, Progress, StreamError};
 use weir_wire::translate::{Context, relay};
 
@@ -20,10 +20,13 @@ pub fn context() -> Context {
         call_id: "0199c0de-0000-7000-8000-000000000001".to_owned(),
         model: "its-model".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: true,
         request: Arc::new(Request {
             stream: true,
             include_usage: true,
             reasoning: Some(reasoning),
+            // Whoever asks for a search is told of sources.
+            params: vec![(Param::WebSearchOptions, serde_json::json!({}))],
             ..Request::default()
         }),
     }

@@ -62,6 +62,13 @@ impl Background {
     }
 }
 
+/// Connects so that what is written alone travels alone.
+pub(crate) async fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(target).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {

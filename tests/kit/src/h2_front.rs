@@ -4,6 +4,7 @@
 use std::future::poll_fn;
 use std::io::{Error, Result};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,9 +14,10 @@ use h2::{Reason, RecvStream};
 use http::{Request, Response};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 
-use crate::background::Background;
+use crate::background::{Background, connect};
 
 /// Fields of HTTP/1.1 that HTTP/2 has no use for (RFC 9113, section 8.2.2), and the length, which is told by the frames.
 const LEFT_OUT: [&str; 4] = [
@@ -111,18 +113,16 @@ async fn relay(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, t
     }
 }
 
-/// Sends the request on, and reads the answer's head.
+/// Sends the request on, and reads the answer's head. A body of a told length goes on as it comes, and an answer may come
+/// before its end; another is read whole first.
 async fn ask(request: Request<RecvStream>, target: SocketAddr) -> Result<(Response<()>, Body)> {
     let (head, mut stream) = request.into_parts();
-    let mut content = Vec::new();
-    while let Some(piece) = stream.data().await {
-        let piece = piece.map_err(Error::other)?;
-        stream
-            .flow_control()
-            .release_capacity(piece.len())
-            .map_err(Error::other)?;
-        content.extend_from_slice(&piece);
-    }
+    let told = head.headers.get("content-length").cloned();
+    let told = told.and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
+    let content = match told {
+        Some(_) => Vec::new(),
+        None => read_whole(&mut stream).await?,
+    };
     let host = head
         .uri
         .authority()
@@ -131,7 +131,7 @@ async fn ask(request: Request<RecvStream>, target: SocketAddr) -> Result<(Respon
         "{} {} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n",
         head.method,
         head.uri.path(),
-        content.len()
+        told.unwrap_or(content.len())
     );
     for (name, value) in &head.headers {
         if name != "content-length" {
@@ -140,13 +140,49 @@ async fn ask(request: Request<RecvStream>, target: SocketAddr) -> Result<(Respon
         }
     }
     text.push_str("\r\n");
-    let mut connection = BufReader::new(TcpStream::connect(target).await?);
-    connection.write_all(text.as_bytes()).await?;
-    connection.write_all(&content).await?;
-    read_head(connection).await
+    let (read, mut write) = connect(target).await?.into_split();
+    write.write_all(text.as_bytes()).await?;
+    write.write_all(&content).await?;
+    let mut answering = pin!(read_head(BufReader::new(read)));
+    let sending = async {
+        while let Some(piece) = next_piece(&mut stream).await? {
+            write.write_all(&piece).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    let early = tokio::select! {
+        early = &mut answering => Some(early),
+        sent = sending => { sent?; None }
+    };
+    let (response, body) = match early {
+        Some(early) => early?,
+        None => answering.await?,
+    };
+    let body = Body {
+        _write: Some(write),
+        ..body
+    };
+    Ok((response, body))
 }
 
-async fn read_head(mut connection: BufReader<TcpStream>) -> Result<(Response<()>, Body)> {
+async fn read_whole(stream: &mut RecvStream) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    while let Some(piece) = next_piece(stream).await? {
+        content.extend_from_slice(&piece);
+    }
+    Ok(content)
+}
+
+async fn next_piece(stream: &mut RecvStream) -> Result<Option<Bytes>> {
+    let Some(piece) = stream.data().await.transpose().map_err(Error::other)? else {
+        return Ok(None);
+    };
+    let given_back = stream.flow_control().release_capacity(piece.len());
+    given_back.map_err(Error::other)?;
+    Ok(Some(piece))
+}
+
+async fn read_head(mut connection: Reader) -> Result<(Response<()>, Body)> {
     let status = read_line(&mut connection).await?;
     let status = status.split(' ').nth(1).unwrap_or_default();
     let mut head = Response::builder().status(status);
@@ -169,13 +205,18 @@ async fn read_head(mut connection: BufReader<TcpStream>) -> Result<(Response<()>
         connection,
         left,
         is_chunked,
+        _write: None,
     };
     Ok((head.body(()).map_err(Error::other)?, body))
 }
 
+type Reader = BufReader<OwnedReadHalf>;
+
 /// The body of an HTTP/1.1 answer.
 struct Body {
-    connection: BufReader<TcpStream>,
+    connection: Reader,
+    /// The other direction, which must not close before the answer has come.
+    _write: Option<OwnedWriteHalf>,
     /// Bytes to come in this chunk, or in all.
     left: usize,
     is_chunked: bool,
@@ -201,7 +242,7 @@ impl Body {
 }
 
 /// A line without its end.
-async fn read_line(connection: &mut BufReader<TcpStream>) -> Result<String> {
+async fn read_line(connection: &mut Reader) -> Result<String> {
     let mut line = String::new();
     if connection.read_line(&mut line).await? == 0 {
         return Err(std::io::ErrorKind::UnexpectedEof.into());

@@ -11,6 +11,7 @@
 
 mod background;
 pub mod client;
+pub mod form;
 pub mod gateway;
 mod h2_front;
 pub mod h2c;

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::background::Background;
+use crate::background::{Background, connect};
 
 /// The name that every certificate is for.
 const HOST: &str = "localhost";
@@ -102,7 +102,7 @@ impl TlsPipe {
                     return;
                 };
                 remember(&negotiated, outer.get_ref().1);
-                join(outer, TcpStream::connect(target).await).await;
+                join(outer, connect(target).await).await;
             }
         })
     }
@@ -121,7 +121,7 @@ impl TlsPipe {
         Self::start(move |outer, negotiated| {
             let connector = connector.clone();
             async move {
-                let Ok(inner) = TcpStream::connect(target).await else {
+                let Ok(inner) = connect(target).await else {
                     return;
                 };
                 let name = HOST.try_into().expect("the host's name is one");

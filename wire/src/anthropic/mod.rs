@@ -17,6 +17,6 @@ pub(crate) mod usage;
 
 pub use count::count_tokens_reply;
 pub use errors::{error_body, error_event};
-pub(crate) use request::{CARRIES, read_request, write_request};
+pub(crate) use request::{CARRIES, DEFAULT_MAX_TOKENS, read_request, write_request};
 pub(crate) use response::{read_reply, write_reply};
 pub(crate) use stream::{Decoder, Encoder};

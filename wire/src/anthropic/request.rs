@@ -12,6 +12,7 @@ mod write;
 
 use crate::loss::Carries;
 use crate::neutral::{ContentKind, Param};
+pub(crate) use think::DEFAULT_MAX_TOKENS;
 
 pub(super) use blocks::read_parts;
 pub(crate) use read::read_request;
@@ -42,6 +43,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::McpServers,
         Param::ContextManagement,
         Param::CacheControl,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,

@@ -43,6 +43,11 @@ impl Family {
         Self::Other
     }
 
+    /// Whether it is Claude, or nobody can tell that it is not.
+    pub fn may_be_claude(self) -> bool {
+        matches!(self, Self::Claude(_) | Self::Hidden)
+    }
+
     /// Whether cache points are taken in the system prompt and in messages.
     pub fn caches(self) -> bool {
         match self {

@@ -8,6 +8,7 @@ pub mod event_stream;
 mod family;
 mod names;
 mod path;
+mod proof;
 mod request;
 mod response;
 mod stream;

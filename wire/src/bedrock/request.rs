@@ -39,6 +39,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::Modalities,
         Param::Echo,
         Param::CacheControl,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,

@@ -6,12 +6,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::family::Family;
 use super::names::Names;
+use super::proof;
 use super::usage::TokenUsage;
 use crate::errors::{UpstreamError, describe};
 use crate::fields::Taker;
 use crate::format::Format;
-use crate::neutral::{Choice, Content, Finish, Part, Reply, Signature, Source, Thinking, ToolCall};
+use crate::neutral::{Choice, Content, Finish, Part, Reply, Source, Thinking, ToolCall};
 use crate::translate::{Context, ReplyError};
 
 /// The answer of Converse.
@@ -112,9 +114,10 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
         });
     };
     let names = Names::of(&context.request);
+    let family = Family::of(&context.model);
     let mut parts = Vec::with_capacity(message.content.len());
     for block in message.content {
-        parts.push(Part::new(read_block(block, &names)));
+        parts.push(Part::new(read_block(block, &names, family)));
     }
     let calls_tool = parts
         .iter()
@@ -138,7 +141,7 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
     })
 }
 
-fn read_block(block: &RawValue, names: &Names) -> Content {
+fn read_block(block: &RawValue, names: &Names, family: Family) -> Content {
     match serde_json::from_str(block.get()) {
         Ok(Block::Text(text)) => Content::Text(text),
         Ok(Block::ToolUse(call)) if call.r#type.is_none() => Content::ToolCall(ToolCall {
@@ -151,7 +154,7 @@ fn read_block(block: &RawValue, names: &Names) -> Content {
             is_custom: false,
             signature: None,
         }),
-        Ok(Block::ReasoningContent(reasoning)) => Content::Thinking(thinking(reasoning)),
+        Ok(Block::ReasoningContent(reasoning)) => Content::Thinking(thinking(reasoning, family)),
         Ok(Block::Image(image)) => Content::Image {
             source: Source::Data {
                 media_type: format!("image/{}", image.format),
@@ -166,17 +169,18 @@ fn read_block(block: &RawValue, names: &Names) -> Content {
     }
 }
 
-fn thinking(reasoning: ReasoningContent) -> Thinking {
-    let sign = |value| Signature::new(Format::Bedrock, value);
+fn thinking(reasoning: ReasoningContent, family: Family) -> Thinking {
     match reasoning {
         ReasoningContent::ReasoningText { text, signature } => Thinking {
             text,
-            signature: signature.filter(|it| !it.is_empty()).map(sign),
+            signature: signature
+                .filter(|it| !it.is_empty())
+                .map(|it| proof::of_shown(family, it)),
             is_redacted: false,
         },
         ReasoningContent::RedactedContent(content) => Thinking {
             text: String::new(),
-            signature: Some(sign(content)),
+            signature: Some(proof::of_hidden(family, content)),
             is_redacted: true,
         },
     }

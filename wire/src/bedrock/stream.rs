@@ -4,12 +4,13 @@ mod payload;
 
 use std::borrow::Cow;
 
+use super::family::Family;
 use super::names::Names;
+use super::proof;
 use super::response::{finish, stop_sequence};
 use crate::errors::{UpstreamError, describe};
-use crate::format::Format;
 use crate::framing::{Frame, MAX_EVENT_BYTES};
-use crate::neutral::{Event, Signature};
+use crate::neutral::Event;
 use crate::stream::Decode;
 use crate::translate::Context;
 use payload::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, ReasoningDelta};
@@ -20,6 +21,7 @@ const CHOICE: u32 = 0;
 /// Reads a stream.
 pub(crate) struct Decoder {
     names: Names,
+    family: Family,
     has_started: bool,
     /// The blocks that are open and are more than text.
     open: Vec<Open>,
@@ -46,6 +48,7 @@ impl Decoder {
     pub fn new(context: &Context) -> Self {
         Self {
             names: Names::of(&context.request),
+            family: Family::of(&context.model),
             has_started: false,
             open: Vec::new(),
             tools: 0,
@@ -150,7 +153,7 @@ impl Decoder {
             });
         }
         if let Some(reasoning) = delta.reasoning_content {
-            read_reasoning(reasoning, emit);
+            read_reasoning(reasoning, self.family, emit);
         }
         if delta.tool_use.is_none() && delta.image.is_none() {
             return;
@@ -215,8 +218,7 @@ impl Decoder {
     }
 }
 
-fn read_reasoning(reasoning: ReasoningDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-    let sign = |value: Cow<'_, str>| Signature::new(Format::Bedrock, value);
+fn read_reasoning(reasoning: ReasoningDelta<'_>, family: Family, emit: &mut dyn FnMut(Event<'_>)) {
     if !reasoning.text.is_empty() {
         emit(Event::Thinking {
             choice: CHOICE,
@@ -226,13 +228,13 @@ fn read_reasoning(reasoning: ReasoningDelta<'_>, emit: &mut dyn FnMut(Event<'_>)
     if !reasoning.signature.is_empty() {
         emit(Event::Signature {
             choice: CHOICE,
-            signature: sign(reasoning.signature),
+            signature: proof::of_shown(family, reasoning.signature),
         });
     }
     if !reasoning.redacted_content.is_empty() {
         emit(Event::RedactedThinking {
             choice: CHOICE,
-            signature: sign(reasoning.redacted_content),
+            signature: proof::of_hidden(family, reasoning.redacted_content),
         });
     }
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::any_json::any_json;
 
 fn head(body: &str) -> Head {
     parse(body.as_bytes()).unwrap()
@@ -318,22 +319,6 @@ fn megabytes_are_read_in_one_pass() {
     assert_eq!(rendered.len(), body.len());
 }
 
-fn arbitrary_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(".{0,6}", inner, 0..4)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
 fn arbitrary_body() -> impl Strategy<Value = Value> {
     let options = prop_oneof![
         Just(json!(null)),
@@ -343,7 +328,7 @@ fn arbitrary_body() -> impl Strategy<Value = Value> {
         Just(json!({"x": {"include_usage": 1}})),
     ];
     (
-        prop::collection::btree_map("[a-z\\\\\"{}]{0,5}_", arbitrary_json(), 0..5),
+        prop::collection::btree_map("[a-z\\\\\"{}]{0,5}_", any_json(".{0,6}", ".{0,8}"), 0..5),
         prop::option::of(prop_oneof![
             Just(Value::Null),
             ".{0,8}".prop_map(Value::from)
@@ -440,4 +425,18 @@ fn every_formats_output_limit_is_known() {
     );
     let head = parse(br#"{"generationConfig":{"candidateCount":3}}"#).unwrap();
     assert_eq!(head.choices, 3);
+}
+
+#[test]
+fn a_key_in_other_capitals_is_refused() {
+    for (body, key) in [
+        (r#"{"model":"cheap","Model":"dear"}"#, "model"),
+        (r#"{"MODEL":"dear"}"#, "model"),
+        (r#"{"model":"m","\u004dax_tokens":9}"#, "max_tokens"),
+        (r#"{"model":"m","ſtream":true}"#, "stream"),
+    ] {
+        let refused = parse(body.as_bytes());
+        assert_eq!(refused, Err(BodyError::OtherCapitals { key }), "{body}");
+    }
+    assert!(parse(br#"{"model":"m","models":[],"Models":[],"nn":1}"#).is_ok());
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::content;
+use super::details;
 use super::thinking;
 use super::tool_names::{CallIds, ChangedNames};
 use crate::fields::{RequestError, Taker};
@@ -47,11 +48,16 @@ fn read_thoughts(taker: &mut Taker) -> Vec<Thinking> {
             plain = Some(text);
         }
     }
-    let blocks = match taker.take("thinking_blocks") {
-        Some(Value::Array(blocks)) => blocks,
+    let mut list = |key: &str| match taker.take(key) {
+        Some(Value::Array(list)) => list,
         _ => Vec::new(),
     };
-    thinking::read_blocks(&blocks, plain)
+    let blocks = list("thinking_blocks");
+    let details = details::read_list(&list("reasoning_details"));
+    if details.is_empty() {
+        return thinking::read_blocks(&blocks, plain);
+    }
+    thinking::with_plain(details, plain)
 }
 
 /// OpenRouter's place for the images that a model makes.

@@ -3,10 +3,13 @@
 mod assistant;
 mod completions;
 mod content;
+mod details;
 mod finish;
 mod request;
 mod response;
 mod stream;
+pub(crate) mod strictness;
+mod think_tags;
 mod thinking;
 pub(crate) mod tool_names;
 mod usage;

@@ -16,13 +16,14 @@ use super::{Decoder, Encoder};
 use crate::framing::Framing;
 use crate::neutral::{Content, Event, Part, Request};
 use crate::stream::{Decode, Encode, Ending, Progress, Relay};
-use crate::translate::{Context, Target};
+use crate::translate::{Context, Prefill, Target};
 
 fn context(request: Request) -> Context {
     Context {
         call_id: "0198a-7c".to_owned(),
         model: "gpt-5-mini".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }
@@ -31,13 +32,15 @@ fn plain_context() -> Context {
     context(Request::default())
 }
 
-const TARGET: Target<'static> = Target {
+pub(super) const TARGET: Target<'static> = Target {
     provider: "openai",
     model: "gpt-5-mini",
     max_output_tokens: None,
     stream_options: true,
     max_tokens_field: None,
     reasoning_field: None,
+    reasoning_details: false,
+    prefill: Prefill::None,
     anthropic_version: None,
 };
 

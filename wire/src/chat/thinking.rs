@@ -13,7 +13,11 @@ const CARRIER: Format = Format::Anthropic;
 
 /// Reads a list of blocks; `plain` is the text that was shown beside them.
 pub(super) fn read_blocks(blocks: &[Value], plain: Option<String>) -> Vec<Thinking> {
-    let mut thoughts: Vec<Thinking> = blocks.iter().filter_map(read_block).collect();
+    with_plain(blocks.iter().filter_map(read_block).collect(), plain)
+}
+
+/// Thoughts with the text that was shown beside them, where they do not have it themselves.
+pub(super) fn with_plain(mut thoughts: Vec<Thinking>, plain: Option<String>) -> Vec<Thinking> {
     let has_text = thoughts.iter().any(|thinking| !thinking.text.is_empty());
     let Some(plain) = plain.filter(|text| !text.is_empty() && !has_text) else {
         return thoughts;

@@ -206,6 +206,12 @@ fn fields_and_comments_that_break_clients_are_taken_out() {
 }
 
 #[test]
+fn data_that_says_nothing_is_left_out() {
+    let text = format!("data:\n\ndata: : keepalive\n\ndata:{HELLO}\n\nevent: x\ndata: \n\n");
+    assert_eq!(run(RELAY, &text).relayed, format!("data:{HELLO}\n\n"));
+}
+
+#[test]
 fn data_over_several_lines_is_one_text() {
     let text =
         "data: {\"choices\":[{\"delta\":\ndata:{\"content\":\"hi\"}}],\ndata: \"usage\":null}\n\n";

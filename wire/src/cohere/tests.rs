@@ -10,13 +10,14 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::neutral::{Content, Part, Request, Thinking};
-use crate::translate::{Context, Target};
+use crate::translate::{Context, Prefill, Target};
 
 fn context() -> Context {
     Context {
         call_id: "0192-ab".to_owned(),
         model: "command-a-03-2025".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(Request::default()),
     }
 }
@@ -29,6 +30,8 @@ fn target() -> Target<'static> {
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }

@@ -4,9 +4,11 @@
 //! Vertex AI's REST reference, and the types of the official Python SDK.
 
 mod answer;
+mod array;
 mod count;
 mod errors;
 mod finish;
+mod grounding;
 mod logprobs;
 mod media;
 mod members;
@@ -22,6 +24,7 @@ mod stream;
 mod tests;
 pub(crate) mod usage;
 
+pub use array::JsonArray;
 pub use count::count_tokens_reply;
 pub use errors::{error_body, error_event};
 pub(crate) use request::{CARRIES, read_request, write_request};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::format::Format;
 use crate::loss::{DropParams, Loss};
 use crate::neutral::{Reasoning, Request};
-use crate::translate::{Context, Rendered, Target, write_request};
+use crate::translate::{Context, Prefill, Rendered, Target, write_request};
 
 /// Of a client that wants to see thoughts.
 fn context() -> Context {
@@ -31,6 +31,7 @@ fn context_of(request: Request) -> Context {
         call_id: "0199-ab".to_owned(),
         model: "gemini-3-flash".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }
@@ -43,6 +44,8 @@ fn rendered(request: &Request, model: &str, policy: DropParams) -> Result<Render
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     };
     write_request(Format::Gemini, request, &target, policy)

@@ -7,6 +7,8 @@ pub enum Ability {
     Chat,
     /// `/v1/responses`.
     Responses,
+    /// `/v1/completions` alone: text that goes on, and no conversation.
+    Completions,
     /// Vectors.
     Embeddings,
     /// Pictures.
@@ -19,6 +21,8 @@ pub enum Ability {
     Rerank,
     /// Judgement of content.
     Moderation,
+    /// Spoken conversations over a WebSocket.
+    Realtime,
     /// Calls of tools.
     Tools,
     /// Pictures in the prompt.
@@ -27,15 +31,17 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Chat,
         Self::Responses,
+        Self::Completions,
         Self::Embeddings,
         Self::Images,
         Self::Speech,
         Self::Transcription,
         Self::Rerank,
         Self::Moderation,
+        Self::Realtime,
         Self::Tools,
         Self::Vision,
     ];
@@ -45,15 +51,22 @@ impl Ability {
         match self {
             Self::Chat => "chat",
             Self::Responses => "responses",
+            Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Images => "images",
             Self::Speech => "speech",
             Self::Transcription => "transcription",
             Self::Rerank => "rerank",
             Self::Moderation => "moderation",
+            Self::Realtime => "realtime",
             Self::Tools => "tools",
             Self::Vision => "vision",
         }
+    }
+
+    /// The ability of a name in answers.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == name)
     }
 
     /// Whether it is an operation, and not something about one.
@@ -95,12 +108,22 @@ impl Abilities {
 
     /// Whether any operation is there.
     pub fn has_operation(self) -> bool {
-        self.iter().any(Ability::is_operation)
+        self.operation().is_some()
+    }
+
+    /// The first operation that is there.
+    pub fn operation(self) -> Option<Ability> {
+        self.iter().find(|one| one.is_operation())
     }
 
     /// Those that are there.
     pub fn iter(self) -> impl Iterator<Item = Ability> {
         Ability::ALL.into_iter().filter(move |one| self.has(*one))
+    }
+
+    /// What is in either.
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The operation of a model by its name, where its provider says nothing: what vendors call their models tells. None
@@ -121,7 +144,11 @@ impl Abilities {
             Ability::Speech
         } else if has(&["dall-e", "gpt-image", "imagen", "flux", "stable-diffusion"]) {
             Ability::Images
-        } else if has(&["realtime", "sora", "veo-", "davinci-", "babbage-"]) {
+        } else if has(&["realtime"]) {
+            Ability::Realtime
+        } else if has(&["davinci-", "babbage-"]) {
+            Ability::Completions
+        } else if has(&["sora", "veo-"]) {
             return abilities;
         } else {
             Ability::Chat

@@ -1,18 +1,24 @@
 //! Lists of models: read from providers in any of their shapes, written for clients in the three that clients read.
 //!
-//! - [`read`]: a page of a provider's list
+//! - [`Reader`]: a provider's lists, page by page; [`read()`]: a page in any of the shapes that most providers have
 //! - [`Entry`]: a model as a client is told of it; [`write_list`] and [`write_one`] say it in OpenAI's, Anthropic's or
 //!   Gemini's shape
 
 mod ability;
+mod bedrock;
 pub(crate) mod date;
+mod page;
 mod pricing;
 mod read;
+mod reader;
+mod vertex;
 mod write;
 
 pub use ability::{Abilities, Ability};
+pub use page::{ListError, Next};
 pub use pricing::{Pricing, Rate};
-pub use read::{ListError, Next, read};
+pub use read::read;
+pub use reader::{Reader, Shape};
 pub use write::{to_value, write_list, write_one};
 
 /// The largest page of a provider's list that is read.

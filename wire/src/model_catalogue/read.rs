@@ -10,47 +10,22 @@ use serde_json::Value;
 
 use super::ability::{Abilities, Ability};
 use super::date;
+use super::page::{ListError, Next, Page};
 use super::pricing::Pricing;
-use super::{LIST_MAX_BYTES, Listed, MODELS_MAX};
+use super::{Listed, MODELS_MAX};
 use crate::body::MAX_MODEL_BYTES;
-use crate::json::{self, Member};
+use crate::json;
 
 /// The longest text that is kept of what a provider says about a model.
 const TEXT_MAX_CHARS: usize = 200;
-/// The longest mark of a next page.
-const PAGE_MARK_MAX_BYTES: usize = 2_048;
-
-/// Why a list cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListError {
-    /// It is too large.
-    #[error("the list of models is larger than {LIST_MAX_BYTES} bytes")]
-    TooLarge,
-    /// It is of no shape that is known.
-    #[error("the answer is not a list of models")]
-    NotAList,
-}
-
-/// How the next page is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Anthropic: after the model of this id.
-    After(String),
-    /// Gemini and Cohere: by this token.
-    Token(String),
-}
-
-/// Reads a page, adding its models to `models` as long as there are fewer than [`MODELS_MAX`]. An entry that cannot be
+/// Reads a page of any of these shapes, adding its models to `models` as long as there are fewer than [`MODELS_MAX`]. An entry that cannot be
 /// understood is passed over.
 ///
 /// # Errors
 /// If it is no list at all.
 pub fn read(body: &[u8], models: &mut Vec<Listed>) -> Result<Option<Next>, ListError> {
-    if body.len() > LIST_MAX_BYTES {
-        return Err(ListError::TooLarge);
-    }
-    let text = std::str::from_utf8(body).map_err(|_| ListError::NotAList)?;
-    let page = Page::of(text)?;
+    // Some servers give both: what OpenAI's clients read is the one that is looked after.
+    let page = Page::of(body, &["data", "models"])?;
     for entry in json::elements(page.entries) {
         if models.len() >= MODELS_MAX {
             return Ok(None);
@@ -61,52 +36,18 @@ pub fn read(body: &[u8], models: &mut Vec<Listed>) -> Result<Option<Next>, ListE
     Ok(page.next)
 }
 
-struct Page<'a> {
-    entries: &'a str,
-    next: Option<Next>,
-}
-
-impl<'a> Page<'a> {
-    fn of(text: &'a str) -> Result<Self, ListError> {
-        let text = text.trim_ascii();
-        if text.starts_with('[') {
-            return Ok(Self {
-                entries: text,
-                next: None,
-            });
-        }
-        let (mut data, mut models, mut has_more, mut last_id, mut token) =
-            (None, None, false, None, None);
-        let visit = |Member { key, value, .. }: Member<'a>| match &*key {
-            "data" => data = Some(value),
-            "models" => models = Some(value),
-            "has_more" => has_more = value == "true",
-            "last_id" => last_id = json::string(value),
-            "nextPageToken" | "next_page_token" => token = json::string(value),
-            _ => {}
-        };
-        json::members(text, visit).map_err(|_| ListError::NotAList)?;
-        // Some servers give both: what OpenAI's clients read is the one that is looked after.
-        let list = data.or(models).filter(|list| list.starts_with('['));
-        let after = last_id.filter(|_| has_more).map(Next::After);
-        let next = after.or(token.map(Next::Token));
-        Ok(Self {
-            entries: list.ok_or(ListError::NotAList)?,
-            next: next.filter(|next| {
-                let (Next::After(mark) | Next::Token(mark)) = next;
-                (1..=PAGE_MARK_MAX_BYTES).contains(&mark.len())
-            }),
-        })
-    }
-}
-
 /// One model, in whatever members its provider has.
 fn listed(entry: &Value) -> Option<Listed> {
     let text = |names: &[&str]| names.iter().find_map(|name| text_of(entry.get(name)?));
     let count = |places: &[&str]| places.iter().find_map(|at| entry.pointer(at)?.as_u64());
     let id = entry.get("id").or_else(|| entry.get("name"))?.as_str()?;
     let id = id.strip_prefix("models/").unwrap_or(id);
-    if id.is_empty() || id.len() > MAX_MODEL_BYTES || id.chars().any(char::is_control) {
+    if !is_id(id) {
+        return None;
+    }
+    let abilities = abilities(entry);
+    // Gemini tells all that a model does: where it is nothing that can be asked for here, there is nothing to offer.
+    if entry.get("supportedGenerationMethods").is_some() && !abilities.has_operation() {
         return None;
     }
     let created = entry.get("created").and_then(Value::as_u64);
@@ -137,12 +78,18 @@ fn listed(entry: &Value) -> Option<Listed> {
             "/max_tokens",
         ])
         .filter(|tokens| *tokens > 0),
-        abilities: abilities(entry),
+        abilities,
         pricing: entry.get("pricing").map(Pricing::read).unwrap_or_default(),
     })
 }
 
-fn text_of(value: &Value) -> Option<String> {
+/// Whether a name can be one in a request.
+pub(super) fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= MAX_MODEL_BYTES && !id.chars().any(char::is_control)
+}
+
+/// A text that says something, as much of it as is kept.
+pub(super) fn text_of(value: &Value) -> Option<String> {
     let text: String = value.as_str()?.chars().take(TEXT_MAX_CHARS).collect();
     (!text.trim().is_empty()).then_some(text)
 }

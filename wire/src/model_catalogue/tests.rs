@@ -100,6 +100,7 @@ fn geminis_list_is_read_without_the_prefix() {
             "outputTokenLimit": 65_536, "supportedGenerationMethods": ["generateContent", "countTokens"]},
         {"name": "models/gemini-embedding-001", "inputTokenLimit": 2_048, "outputTokenLimit": 1,
             "supportedGenerationMethods": ["embedContent"]},
+        {"name": "models/gemini-3-live", "supportedGenerationMethods": ["bidiGenerateContent"]},
     ], "nextPageToken": "abc"});
     let mut models = Vec::new();
     let next = read(page.to_string().as_bytes(), &mut models);
@@ -108,6 +109,11 @@ fn geminis_list_is_read_without_the_prefix() {
     assert_eq!(models[0].max_output_tokens, Some(65_536));
     assert_eq!(names(models[0].abilities), ["chat"]);
     assert_eq!(names(models[1].abilities), ["embeddings"]);
+    assert_eq!(
+        models.len(),
+        2,
+        "what no method of ours reaches is no model"
+    );
 }
 
 #[test]
@@ -177,10 +183,12 @@ fn names_tell_the_operation_where_nobody_else_does() {
         ("gpt-image-1", "images"),
         ("rerank-v3.5", "rerank"),
         ("omni-moderation-latest", "moderation"),
+        ("gpt-realtime", "realtime"),
+        ("babbage-002", "completions"),
     ] {
         assert_eq!(names(Abilities::of_name(name)), [ability], "{name}");
     }
-    assert!(!Abilities::of_name("gpt-realtime").has_operation());
+    assert!(!Abilities::of_name("sora-2").has_operation());
 }
 
 fn entry() -> Entry {
@@ -278,6 +286,137 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_list_or_an_error(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = read(&body, &mut Vec::new());
+        for shape in [Shape::Models, Shape::BedrockModels, Shape::BedrockProfiles, Shape::VertexModels] {
+            let _ = Reader::default().page(shape, &body);
+        }
+    }
+}
+
+fn pages(pages: &[(Shape, &Value)]) -> Vec<Listed> {
+    let mut reader = Reader::default();
+    for (shape, page) in pages {
+        reader.page(*shape, page.to_string().as_bytes()).unwrap();
+    }
+    reader.into_models()
+}
+
+/// As `GET /foundation-models` answers.
+fn foundation_models() -> Value {
+    let model = |id: &str, input: &[&str], output: &[&str], types: &[&str], status: &str| {
+        json!({"modelArn": format!("arn:aws:bedrock:us-east-1::foundation-model/{id}"), "modelId": id,
+            "modelName": format!("Name of {id}"), "providerName": "Maker", "inputModalities": input,
+            "outputModalities": output, "responseStreamingSupported": true, "customizationsSupported": [],
+            "inferenceTypesSupported": types, "modelLifecycle": {"status": status}})
+    };
+    json!({"modelSummaries": [
+        model("amazon.nova-pro-v1:0", &["TEXT", "IMAGE", "VIDEO"], &["TEXT"], &["ON_DEMAND", "INFERENCE_PROFILE"], "ACTIVE"),
+        model("amazon.nova-pro-v1:0:300k", &["TEXT", "IMAGE"], &["TEXT"], &["PROVISIONED"], "ACTIVE"),
+        model("amazon.nova-canvas-v1:0", &["TEXT", "IMAGE"], &["IMAGE"], &["ON_DEMAND"], "ACTIVE"),
+        model("amazon.nova-sonic-v1:0", &["SPEECH"], &["SPEECH", "TEXT"], &["ON_DEMAND"], "ACTIVE"),
+        model("amazon.titan-embed-text-v2:0", &["TEXT"], &["EMBEDDING"], &["ON_DEMAND"], "ACTIVE"),
+        model("cohere.rerank-v3-5:0", &["TEXT"], &["TEXT"], &["ON_DEMAND"], "ACTIVE"),
+        model("anthropic.claude-sonnet-4-5-20250929-v1:0", &["TEXT", "IMAGE"], &["TEXT"], &["INFERENCE_PROFILE"], "ACTIVE"),
+        model("meta.llama3-8b-instruct-v1:0", &["TEXT"], &["TEXT"], &["ON_DEMAND"], "LEGACY"),
+        {"modelId": 7}, null,
+    ]})
+}
+
+/// An entry as `GET /inference-profiles` has it.
+fn profile(id: &str, model: &str, status: &str) -> Value {
+    let arn = |region: &str| format!("arn:aws:bedrock:{region}::foundation-model/{model}");
+    json!({"inferenceProfileId": id, "inferenceProfileName": format!("Profile {id}"), "status": status,
+        "inferenceProfileArn": format!("arn:aws:bedrock:us-east-1:123456789012:inference-profile/{id}"),
+        "type": "SYSTEM_DEFINED", "description": "Routes requests.", "createdAt": "2025-09-29T00:00:00Z",
+        "updatedAt": "2025-09-29T00:00:00Z", "models": [{"modelArn": arn("us-east-1")}, {"modelArn": arn("us-west-2")}]})
+}
+
+#[test]
+fn bedrocks_models_are_those_that_can_be_called() {
+    let profiles = json!({"inferenceProfileSummaries": [
+        profile("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0", "ACTIVE"),
+        profile("us.stability.stable-image-inpaint-v1:0", "amazon.nova-canvas-v1:0", "ACTIVE"),
+        profile("global.elsewhere.model-v1:0", "elsewhere.model-v1:0", "ACTIVE"),
+        profile("us.not.ready", "amazon.nova-pro-v1:0", "CREATING"),
+    ]});
+    let found = pages(&[
+        (Shape::BedrockModels, &foundation_models()),
+        (Shape::BedrockProfiles, &profiles),
+    ]);
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| (it.id.as_str(), names(it.abilities).join(" ")))
+        .collect();
+    let expected = [
+        ("amazon.nova-pro-v1:0", "chat vision"),
+        ("amazon.titan-embed-text-v2:0", "embeddings"),
+        ("cohere.rerank-v3-5:0", "rerank"),
+        (
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "chat vision",
+        ),
+        ("global.elsewhere.model-v1:0", "chat"),
+    ];
+    assert_eq!(found, expected.map(|(id, can)| (id, can.to_owned())));
+}
+
+#[test]
+fn a_profile_is_told_as_the_model_beneath_it() {
+    let page = json!({"inferenceProfileSummaries": [profile("us.x", "amazon.nova-pro-v1:0", "ACTIVE")], "nextToken": "more"});
+    let mut reader = Reader::default();
+    let models = foundation_models().to_string();
+    assert_eq!(
+        reader.page(Shape::BedrockModels, models.as_bytes()),
+        Ok(None)
+    );
+    let next = reader.page(Shape::BedrockProfiles, page.to_string().as_bytes());
+    assert_eq!(next, Ok(Some(Next::Token("more".to_owned()))));
+    let found = reader.into_models();
+    let profile = found.last().unwrap();
+    assert_eq!(profile.display_name.as_deref(), Some("Profile us.x"));
+    assert_eq!(profile.owned_by.as_deref(), Some("Maker"));
+    assert_eq!(profile.created_s, Some(1_759_104_000));
+}
+
+#[test]
+fn vertex_lists_what_is_served_without_a_deployment() {
+    let page = json!({"publisherModels": [
+        {"name": "publishers/google/models/gemini-3-pro", "versionId": "default", "launchStage": "GA",
+            "openSourceCategory": "PROPRIETARY", "supportedActions": {"openGenerationAiStudio": {"references": {}}}},
+        {"name": "publishers/google/models/gemini-3-pro", "versionId": "001", "launchStage": "GA"},
+        {"name": "publishers/google/models/gemma3", "versionId": "gemma-3-27b-it", "launchStage": "GA",
+            "supportedActions": {"deploy": {"modelDisplayName": "gemma"}}},
+        {"name": "publishers/google/models/gemini-secret", "launchStage": "PRIVATE_PREVIEW"},
+        {"name": "publishers/anthropic/models/claude-sonnet-4-5", "versionId": "20250929"},
+        {"name": "claude-nowhere"}, {"versionId": "1"},
+    ], "nextPageToken": "abc"});
+    let found = pages(&[
+        (Shape::VertexModels, &page),
+        (Shape::VertexModels, &json!({})),
+        (Shape::VertexModels, &json!({"publisherModels": []})),
+    ]);
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| (it.id.as_str(), it.owned_by.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("gemini-3-pro", "google"),
+            ("claude-sonnet-4-5", "anthropic")
+        ]
+    );
+}
+
+#[test]
+fn each_shape_refuses_the_others() {
+    let shapes = [
+        (Shape::BedrockModels, json!({"data": []})),
+        (Shape::BedrockProfiles, json!({"modelSummaries": []})),
+        (Shape::VertexModels, json!({"error": {"code": 403}})),
+        (Shape::Models, json!({"publisherModels": []})),
+    ];
+    for (shape, body) in shapes {
+        let read = Reader::default().page(shape, body.to_string().as_bytes());
+        assert_eq!(read, Err(ListError::NotAList), "{shape:?}");
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Facts, Row, model, own, required};
+use crate::anthropic::DEFAULT_MAX_TOKENS;
 use crate::format::Format;
 use crate::neutral::Param;
 
@@ -194,6 +195,9 @@ fn max_tokens(facts: &Facts<'_>) -> Value {
     });
     if let Some(most) = facts.max_output_tokens {
         schema["maximum"] = most.into();
+    }
+    if facts.format == Some(Format::Anthropic) {
+        schema["default"] = facts.output_limit.unwrap_or(DEFAULT_MAX_TOKENS).into();
     }
     schema
 }

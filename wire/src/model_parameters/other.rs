@@ -25,31 +25,6 @@ pub(super) const EMBEDDINGS: &[Row] = &[
     ),
 ];
 
-/// <https://platform.openai.com/docs/api-reference/images/create>
-pub(super) const IMAGES: &[Row] = &[
-    required("model", model),
-    required("prompt", |_| {
-        json!({"type": "string", "minLength": 1, "examples": ["A lighthouse in the fog"],
-            "description": "What the picture shows."})
-    }),
-    own("n", |_| {
-        json!({"type": "integer", "minimum": 1, "maximum": 10, "default": 1, "examples": [1],
-            "description": "How many pictures are made; each is paid."})
-    }),
-    own(
-        "size",
-        |_| json!({"type": "string", "examples": ["1024x1024"], "description": "Width and height in pixels, or `auto`."}),
-    ),
-    own(
-        "quality",
-        |_| json!({"type": "string", "examples": ["high"], "description": "How carefully it is made; models name their own grades."}),
-    ),
-    own("response_format", |_| {
-        json!({"enum": ["url", "b64_json"], "examples": ["b64_json"],
-            "description": "Whether the picture is linked to or comes with the answer; some models know one only."})
-    }),
-];
-
 /// <https://platform.openai.com/docs/api-reference/audio/createSpeech>
 pub(super) const SPEECH: &[Row] = &[
     required("model", model),
@@ -130,3 +105,6 @@ pub(super) const MODERATION: &[Row] = &[
             "description": "What is judged: a text, several, or parts with pictures."})
     }),
 ];
+
+/// <https://platform.openai.com/docs/guides/realtime-websocket>: the query of the handshake; the rest is said in events.
+pub(super) const REALTIME: &[Row] = &[required("model", model)];

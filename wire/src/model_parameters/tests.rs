@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -10,13 +10,17 @@ const FACTS: Facts<'static> = Facts {
     format: Some(Format::Chat),
     policy: DropParams::Hints,
     max_output_tokens: Some(16_384),
+    output_limit: None,
     max_tokens_field: None,
     stream_options: true,
     is_local: false,
+    is_adapted: false,
 };
 
-const OPERATIONS: [Ability; 7] = [
+const OPERATIONS: [Ability; 9] = [
     Ability::Chat,
+    Ability::Completions,
+    Ability::Realtime,
     Ability::Embeddings,
     Ability::Images,
     Ability::Speech,
@@ -145,4 +149,71 @@ fn a_providers_quirks_change_what_it_takes() {
     let properties = told["properties"].as_object().unwrap();
     assert!(!properties.contains_key("stream_options") && properties.contains_key("top_k"));
     assert_eq!(properties["max_tokens"]["deprecated"], false);
+}
+
+#[test]
+fn pictures_have_the_parameters_of_their_family() {
+    let told = |provider_model, is_adapted| {
+        schema(&Facts {
+            operation: Ability::Images,
+            format: None,
+            provider_model,
+            is_adapted,
+            ..FACTS
+        })
+    };
+    let gpt = told("gpt-image-1", false);
+    assert_eq!(gpt["properties"]["size"]["default"], "auto");
+    assert_eq!(gpt["properties"]["background"]["default"], "auto");
+    assert_eq!(names(&gpt, "/x-weir/refused"), ["style", "response_format"]);
+    let dall_e = told("dall-e-3", false);
+    assert_eq!(dall_e["properties"]["style"]["default"], "vivid");
+    assert!(dall_e["properties"]["background"].is_null());
+    let gemini = told("gemini-3-pro-image", true);
+    assert_eq!(names(&gemini, "/x-weir/refused"), ["background"]);
+    assert!(names(&gemini, "/x-weir/dropped").contains(&"quality".to_owned()));
+    assert_eq!(gemini["properties"]["n"]["maximum"], 1);
+    let imagen = told("imagen-4", true);
+    assert_eq!(
+        imagen["properties"]["output_format"]["enum"],
+        json!(["png", "jpeg"])
+    );
+    let other = told("flux", false);
+    assert!(names(&other, "/x-weir/refused").is_empty());
+    assert_eq!(
+        gemini["properties"]["response_format"]["default"],
+        "b64_json"
+    );
+    for one in [gpt, dall_e, gemini, imagen, other] {
+        for (name, property) in one["properties"].as_object().unwrap() {
+            let default = property.get("default");
+            assert!(default.is_none_or(|it| fits(it, property)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_json_body_is_told() {
+    let place = |operation| {
+        let schema = schema(&Facts { operation, ..FACTS });
+        schema["x-weir"]["in"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(place(Ability::Realtime), "query");
+    assert_eq!(place(Ability::Transcription), "form");
+    assert_eq!(place(Ability::Chat), "body");
+}
+
+#[test]
+fn the_limit_that_anthropic_is_given_is_a_default() {
+    let default = |format, output_limit| {
+        let told = schema(&Facts {
+            format: Some(format),
+            output_limit,
+            ..FACTS
+        });
+        told["properties"]["max_completion_tokens"]["default"].clone()
+    };
+    assert_eq!(default(Format::Anthropic, Some(64_000)), 64_000);
+    assert_eq!(default(Format::Anthropic, None), 4_096);
+    assert_eq!(default(Format::Chat, Some(64_000)), Value::Null);
 }

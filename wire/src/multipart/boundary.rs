@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::FormError;
-use super::part::{Param, params};
+use super::part::{Param, has_common_charset, params};
 
 /// The longest boundary (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY_BYTES: usize = 70;
@@ -18,9 +18,14 @@ pub(super) fn read(content_type: &[u8]) -> Result<Vec<u8>, FormError> {
     let mut boundary = None;
     for param in params(rest).ok_or(FormError::BadBoundary)? {
         let Param { name, value } = param;
-        if name == "boundary" && boundary.replace(value).is_some() {
+        // `boundary*0` is a part of another one, to readers of RFC 2231.
+        let is_repeated = name == "boundary" && boundary.replace(value).is_some();
+        if is_repeated || name.starts_with("boundary*") {
             return Err(FormError::BadBoundary);
         }
+    }
+    if !has_common_charset(text) {
+        return Err(FormError::Charset);
     }
     let boundary = boundary.ok_or(FormError::NotAForm)?.into_bytes();
     let is_valid = (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len())

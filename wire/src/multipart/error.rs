@@ -12,6 +12,9 @@ pub enum FormError {
         "The boundary in Content-Type must be 1 to 70 letters, digits or marks of RFC 2046, given once."
     )]
     BadBoundary,
+    /// Text that servers may decode otherwise than it is read here.
+    #[error("The `charset` in Content-Type must be a common one, such as utf-8.")]
+    Charset,
     /// The body begins with something else.
     #[error("The body does not begin with the boundary that Content-Type names.")]
     NoBoundary,

@@ -94,6 +94,9 @@ pub(super) fn read_head(head: &[u8]) -> Result<Part, FormError> {
     }
     let disposition = disposition.ok_or(bad("they lack Content-Disposition"))?;
     let is_file = disposition.filename.is_some();
+    if !is_file && !content_type.as_deref().is_none_or(has_common_charset) {
+        return Err(bad("the text of a field is not in a common charset"));
+    }
     Ok(Part {
         name: disposition.name,
         filename: disposition.filename,
@@ -123,6 +126,31 @@ fn is_plain_encoding(value: &str) -> bool {
         .any(|plain| value.trim().eq_ignore_ascii_case(plain))
 }
 
+/// The charsets in which the text of fields comes: ASCII is itself in all of them.
+const COMMON_CHARSETS: [&str; 7] = [
+    "utf-8",
+    "utf8",
+    "us-ascii",
+    "ascii",
+    "iso-8859-1",
+    "latin1",
+    "windows-1252",
+];
+
+/// Whether text of a media type is read as it is here. Some servers decode names and values as `charset` says, and in UTF-7
+/// another name is `model` too.
+pub(super) fn has_common_charset(media_type: &str) -> bool {
+    let (_, rest) = media_type.split_once(';').unwrap_or((media_type, ""));
+    let is_common = |value: &str| {
+        let mut common = COMMON_CHARSETS.iter();
+        common.any(|it| value.eq_ignore_ascii_case(it))
+    };
+    params(rest).is_some_and(|params| {
+        let mut charsets = params.iter().filter(|it| it.name.starts_with("charset"));
+        charsets.all(|it| it.name == "charset" && is_common(&it.value))
+    })
+}
+
 struct Disposition {
     name: String,
     filename: Option<String>,
@@ -142,8 +170,10 @@ fn read_disposition(value: &str) -> Result<Disposition, FormError> {
             "name" => field.replace(value),
             "filename" => filename.replace(value),
             // RFC 7578 forbids it, browsers never send it, and some servers read it all the same.
-            "name*" => return Err(bad("`name*` is not allowed")),
-            "filename*" => {
+            extended if extended.starts_with("name*") => {
+                return Err(bad("`name*` is not allowed"));
+            }
+            extended if extended.starts_with("filename*") => {
                 has_extended_filename = true;
                 None
             }

@@ -321,10 +321,10 @@ pub struct Thinking {
     pub is_redacted: bool,
 }
 
-/// A provider's opaque proof, good at a provider of the same format alone.
+/// A provider's opaque proof, good where its maker's models are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// The format whose provider made it.
+    /// The format of its maker: Claude's proofs are Anthropic's on whatever platform they were made.
     pub origin: Format,
     /// The proof as it came.
     pub value: String,

@@ -121,6 +121,8 @@ params! {
     Include "include" Hint,
     /// Anthropic's `context_management`.
     ContextManagement "context_management" Hint,
+    /// An answer that is begun already, as the last message, to be gone on with (Anthropic's prefill).
+    Prefill "assistant prefill" Meaning,
     /// Prompt parts marked to be cached.
     CacheControl "cache_control" Hint,
 }

@@ -62,6 +62,24 @@ impl Request {
         self.messages.iter().filter(|message| !message.is_system())
     }
 
+    /// Notes that the last message is an answer to be gone on with, if the model said it and it ends with text. It is for
+    /// readers of formats that mean it so.
+    pub fn note_prefill(&mut self) {
+        let last = self.messages.last().filter(|it| it.role == Role::Assistant);
+        let end = last.and_then(|it| it.parts.last()).map(|it| &it.content);
+        if matches!(end, Some(Content::Text(text)) if !text.is_empty()) {
+            self.set_param(Param::Prefill, Value::Bool(true));
+        }
+    }
+
+    /// The request without the answer that was begun.
+    pub fn without_prefill(&self) -> Self {
+        let mut request = self.clone();
+        request.messages.pop();
+        request.params.retain(|(param, _)| *param != Param::Prefill);
+        request
+    }
+
     /// Every parameter that is given, once.
     pub fn present(&self) -> Vec<Param> {
         let mut present: Vec<Param> = self.params.iter().map(|(param, _)| *param).collect();

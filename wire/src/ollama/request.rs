@@ -37,6 +37,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::Reasoning,
         Param::Modalities,
         Param::Echo,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,

@@ -22,6 +22,7 @@ fn context_of(request: Request) -> Context {
         call_id: "0199-ab".to_owned(),
         model: "served-model".to_owned(),
         created_s: 1_741_476_542,
+        think_tags: false,
         request: Arc::new(request),
     }
 }

@@ -22,6 +22,9 @@ pub(super) enum Thought {
     OfCall(Signature),
 }
 
+/// OpenRouter's `format` of Claude's items, whose proof stands in a `signature` beside.
+const CLAUDE: &str = "anthropic-claude-v1";
+
 /// Between the parts of a summary, which have headings of their own.
 pub(super) const PART_BREAK: &str = "\n\n";
 
@@ -30,6 +33,9 @@ pub(super) fn read(item: &mut Taker) -> Result<Thought, RequestError> {
     let summary = read_texts(item, "summary")?;
     let content = read_texts(item, "content")?;
     let text = if content.is_empty() { summary } else { content };
+    if item.take("format").is_some_and(|it| it == CLAUDE) {
+        return Ok(Thought::Thinking(read_claudes(item, text)));
+    }
     let Some(encrypted) = item
         .string("encrypted_content")?
         .filter(|it| !it.is_empty())
@@ -40,6 +46,36 @@ pub(super) fn read(item: &mut Taker) -> Result<Thought, RequestError> {
         }));
     };
     Ok(read_encrypted(&encrypted, text))
+}
+
+/// Thoughts of Claude's as OpenRouter tells them; its hidden ones are others than those it shows.
+fn read_claudes(item: &mut Taker, text: String) -> Thinking {
+    let mut proof = |key: &str| match item.take(key) {
+        Some(Value::String(proof)) if !proof.is_empty() => Some(proof),
+        _ => None,
+    };
+    let (signature, hidden) = (proof("signature"), proof("encrypted_content"));
+    let is_redacted = text.is_empty() && signature.is_none() && hidden.is_some();
+    let proof = signature.or(hidden.filter(|_| is_redacted));
+    Thinking {
+        text,
+        signature: proof.map(|it| Signature::new(Format::Anthropic, it)),
+        is_redacted,
+    }
+}
+
+/// The item in which OpenRouter takes thoughts of Claude's back; none if these are not.
+pub(super) fn claudes_item(thinking: &Thinking, at: usize) -> Option<Value> {
+    let proof = thinking.signature.as_ref()?.for_target(Format::Anthropic)?;
+    let mut item =
+        json!({"type": "reasoning", "id": format!("rs_{at}"), "summary": [], "format": CLAUDE});
+    if thinking.is_redacted {
+        item["encrypted_content"] = proof.into();
+    } else {
+        item["content"] = json!([{"type": "reasoning_text", "text": thinking.text}]);
+        item["signature"] = proof.into();
+    }
+    Some(item)
 }
 
 /// What `encrypted_content` beside this text means.
@@ -133,6 +169,22 @@ mod tests {
             };
             assert_eq!(round_trip(&thinking), Thought::Thinking(thinking));
         }
+    }
+
+    #[test]
+    fn claudes_thoughts_at_openrouter_come_back_as_they_were() {
+        let shown = json!({"type": "reasoning", "id": "rs_0", "summary": [], "format": CLAUDE,
+            "content": [{"type": "reasoning_text", "text": "Plan"}], "signature": "EqQB"});
+        let hidden = json!({"type": "reasoning", "id": "rs_1", "summary": [], "format": CLAUDE,
+            "encrypted_content": "EtMF"});
+        for (at, item) in [shown, hidden].into_iter().enumerate() {
+            let mut taker = Taker::of(item.clone(), "input[0]").unwrap();
+            let Thought::Thinking(thinking) = read(&mut taker).unwrap() else {
+                panic!("thoughts are none");
+            };
+            assert_eq!(claudes_item(&thinking, at), Some(item));
+        }
+        assert_eq!(claudes_item(&Thinking::default(), 0), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ fn context() -> Context {
         call_id: "c1".to_owned(),
         model: "m".to_owned(),
         created_s: 0,
+        think_tags: false,
         request: Arc::new(Request::default()),
     }
 }

@@ -23,20 +23,27 @@ const PROVIDERS: [Format; 7] = [
     Format::Cohere,
 ];
 
-/// The call that is answered: a stream whose usage was asked for.
-fn context() -> Context {
+/// The call that is answered by a provider of this format: a stream whose usage was asked for.
+fn context(from: Format) -> Context {
     let request = json!({
         "model": "smart",
         "messages": [{"role": "user", "content": "Hello"}],
         "stream": true,
         "stream_options": {"include_usage": true},
         "stop": ["END"],
+        "web_search_options": {},
     });
     let request: Request = read_request(Format::Chat, request.to_string().as_bytes()).unwrap();
     Context {
         call_id: "0199c0de-0000-7000-8000-000000000001".to_owned(),
-        model: "served-model".to_owned(),
+        // What Bedrock's answers mean depends on whose model gave them.
+        model: match from {
+            Format::Bedrock => "anthropic.claude-sonnet-4-5-20250929-v1:0",
+            _ => "served-model",
+        }
+        .to_owned(),
         created_s: 1_760_000_000,
+        think_tags: true,
         request: Arc::new(request),
     }
 }
@@ -51,7 +58,7 @@ struct Relayed {
 }
 
 fn relayed(stream: &[u8], from: Format, client: Format, chunk_length: usize) -> Relayed {
-    let mut relay = relay(from, client, &context());
+    let mut relay = relay(from, client, &context(from));
     let mut out = Vec::new();
     for chunk in stream.chunks(chunk_length) {
         relay.feed(chunk, &mut out).unwrap();
@@ -112,7 +119,7 @@ fn check_stream(path: &Path, from: Format, expected: &mut Expected) {
 }
 
 fn check_whole(path: &Path, from: Format, expected: &mut Expected) {
-    let context = context();
+    let context = context(from);
     let read = read_reply(from, &fs::read(path).unwrap(), &context);
     for client in Format::IN.into_iter().filter(|client| *client != from) {
         let text = match &read {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
 use weir_wire::neutral::Request;
-use weir_wire::translate::{Target, read_request, write_request};
+use weir_wire::translate::{Prefill, Target, read_request, write_request};
 
 use crate::files::{Expected, folder, list, stem};
 
@@ -38,6 +38,8 @@ fn target(format: Format) -> Target<'static> {
         stream_options: true,
         max_tokens_field: None,
         reasoning_field: Some("reasoning_content"),
+        reasoning_details: true,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }

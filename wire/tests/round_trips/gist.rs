@@ -1,6 +1,7 @@
 //! What an answer comes to.
 
 use serde_json::Value;
+use weir_wire::format::Format;
 use weir_wire::neutral::{Content, Finish, Reply};
 use weir_wire::usage::{Unit, Usage, from_openai};
 
@@ -9,6 +10,8 @@ use weir_wire::usage::{Unit, Usage, from_openai};
 pub struct Gist {
     text: String,
     thoughts: String,
+    /// What proves the thoughts, as a client of chat or of Anthropic's is shown it.
+    proof: String,
     calls: Vec<Call>,
     finish: String,
     input: u64,
@@ -31,7 +34,12 @@ impl Gist {
         for part in &choice.parts {
             match &part.content {
                 Content::Text(text) => gist.text.push_str(text),
-                Content::Thinking(thinking) => gist.thoughts.push_str(&thinking.text),
+                Content::Thinking(thinking) => {
+                    gist.thoughts.push_str(&thinking.text);
+                    let proof = thinking.signature.as_ref();
+                    let proof = proof.map(|it| it.write(Format::Anthropic));
+                    gist.proof.push_str(&proof.unwrap_or_default());
+                }
                 Content::ToolCall(call) => gist.calls.push(Call {
                     id: call.id.clone(),
                     name: call.name.clone(),
@@ -75,6 +83,10 @@ impl Gist {
                 .push_str(delta["content"].as_str().unwrap_or_default());
             let thought = delta["reasoning_content"].as_str();
             gist.thoughts.push_str(thought.unwrap_or_default());
+            for block in delta["thinking_blocks"].as_array().into_iter().flatten() {
+                let proof = block["signature"].as_str();
+                gist.proof.push_str(proof.unwrap_or_default());
+            }
             for call in delta["tool_calls"].as_array().into_iter().flatten() {
                 gist.add(call, &mut inputs);
             }
@@ -115,6 +127,15 @@ impl Gist {
     /// The names of the tools that are called.
     pub fn call_names(&self) -> Vec<String> {
         self.calls.iter().map(|call| call.name.clone()).collect()
+    }
+
+    /// As a provider tells it that proves all thoughts with this.
+    pub fn with_proof(mut self, proof: &str) -> Self {
+        self.proof.clear();
+        if !self.thoughts.is_empty() {
+            self.proof.push_str(proof);
+        }
+        self
     }
 
     /// As a provider tells it who does not tell what was cached.

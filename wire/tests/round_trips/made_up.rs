@@ -3,7 +3,8 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_wire::neutral::{Choice, Content, Finish, Part, Reply, Thinking, ToolCall};
+use weir_wire::format::Format;
+use weir_wire::neutral::{Choice, Content, Finish, Part, Reply, Signature, Thinking, ToolCall};
 use weir_wire::usage::{Unit, Usage};
 
 /// Text as models write it, and as they should not: escapes, other scripts, what looks like framing.
@@ -61,6 +62,16 @@ fn usage() -> impl Strategy<Value = Usage> {
     )
 }
 
+/// A proof of thoughts, as the vendors give them; OpenRouter's are JSON.
+fn proof() -> impl Strategy<Value = Signature> {
+    let value = prop_oneof![
+        3 => "[A-Za-z0-9+/]{4,40}={0,2}",
+        1 => Just(r#"{"type":"reasoning.encrypted","data":"gAAA","id":"rs_1","index":0}"#.to_owned()),
+    ];
+    let origin = prop::sample::select(&Format::ALL[..]);
+    (origin, value).prop_map(|(origin, value)| Signature::new(origin, value))
+}
+
 /// An answer: thoughts, text and calls, in the order in which models give them.
 pub fn reply() -> impl Strategy<Value = Reply> {
     let finish = prop_oneof![
@@ -68,7 +79,7 @@ pub fn reply() -> impl Strategy<Value = Reply> {
         1 => Just(Finish::Length),
         1 => Just(Finish::ContentFilter),
     ];
-    let thoughts = proptest::option::of(text());
+    let thoughts = proptest::option::of((text(), proptest::option::of(proof())));
     let said = proptest::option::of(text());
     (thoughts, said, vec(call(), 0..5), finish, usage()).prop_map(
         |(thoughts, said, mut calls, finish, usage)| {
@@ -79,10 +90,11 @@ pub fn reply() -> impl Strategy<Value = Reply> {
                 Finish::Stop if !calls.is_empty() => Finish::ToolCalls,
                 finish => finish,
             };
-            let thoughts = thoughts.map(|text| {
+            let thoughts = thoughts.map(|(text, signature)| {
                 Content::Thinking(Thinking {
                     text,
-                    ..Thinking::default()
+                    signature,
+                    is_redacted: false,
                 })
             });
             let contents = thoughts.into_iter().chain(said.map(Content::Text));

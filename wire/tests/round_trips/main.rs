@@ -42,6 +42,7 @@ fn context() -> Context {
         call_id: "0199c0de-0000-7000-8000-000000000001".to_owned(),
         model: "served-model".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(Request {
             model: "smart".to_owned(),
             stream: true,
@@ -143,11 +144,11 @@ proptest! {
     #[test]
     fn the_streams_of_other_providers_come_through(reply in reply(), sizes in cuts()) {
         let bedrock = providers::bedrock(&reply);
-        check_stream(&bedrock, Format::Bedrock, &Gist::of(&reply), &sizes)?;
+        check_stream(&bedrock, Format::Bedrock, &Gist::of(&reply).with_proof(""), &sizes)?;
         let cohere = providers::cohere(&reply);
-        check_stream(&cohere, Format::Cohere, &Gist::of(&reply).without_cache(), &sizes)?;
+        check_stream(&cohere, Format::Cohere, &Gist::of(&reply).with_proof("weir.cohere.thinking").without_cache(), &sizes)?;
         let ollama = providers::ollama(&reply);
-        let expected = Gist::of(&reply).without_cache().without_filter().with_ids(|at| {
+        let expected = Gist::of(&reply).with_proof("").without_cache().without_filter().with_ids(|at| {
             format!("call_0199c0de000070008000000000000001_{at}")
         });
         check_stream(&ollama, Format::Ollama, &expected, &sizes)?;

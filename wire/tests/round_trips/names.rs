@@ -7,7 +7,7 @@ use weir_wire::format::Format;
 use weir_wire::loss::DropParams;
 use weir_wire::neutral::{Choice, Content, Finish, Part, Reply, ToolCall};
 use weir_wire::translate::{
-    Context, Target, read_reply, read_request, relay, write_reply, write_reply_as_stream,
+    Context, Prefill, Target, read_reply, read_request, relay, write_reply, write_reply_as_stream,
     write_request,
 };
 use weir_wire::usage::{Unit, Usage};
@@ -49,6 +49,8 @@ fn sent_names(context: &Context, to: Format) -> Vec<String> {
         stream_options: true,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     };
     let rendered = write_request(to, &context.request, &target, DropParams::Hints).unwrap();

@@ -169,6 +169,16 @@ impl Conn {
         self.stream.write_all(bytes)
     }
 
+    /// Sends until the peer takes no more for so long; false where it takes everything.
+    pub fn send_until_blocked(&mut self, bytes: &[u8], limit: Duration) -> bool {
+        let set = self.stream.set_write_timeout(Some(limit));
+        set.expect("a write timeout can be set");
+        let sent = self.stream.write_all(bytes);
+        let restored = self.stream.set_write_timeout(Some(SOCKET_TIMEOUT));
+        restored.expect("a write timeout can be set");
+        sent.is_err_and(|problem| is_timeout(&problem))
+    }
+
     /// Ends this side's sending.
     pub fn half_close(&mut self) {
         self.stream

@@ -157,6 +157,16 @@ impl Gateway {
             .count()
     }
 
+    /// How many files without a name it has open: bodies that wait on disk.
+    pub fn open_spools(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid()))
+            .expect("the gateway runs")
+            .flatten()
+            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+            .filter(|target| target.to_string_lossy().ends_with(" (deleted)"))
+            .count()
+    }
+
     /// Ends the process with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(child) = &mut self.child {

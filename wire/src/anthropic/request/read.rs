@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::blocks::{read_cache_mark, read_parts};
 use crate::fields::{RequestError, Taker};
 use crate::format::Format;
-use crate::neutral::{Message, Param, Reasoning, Request, ResponseFormat, Role, Tool, ToolChoice};
+use crate::neutral::{
+    Content, Message, Param, Part, Reasoning, Request, ResponseFormat, Role, Tool, ToolChoice,
+};
 
 pub(crate) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
     let mut taker = Taker::of_body(body)?;
@@ -32,15 +34,29 @@ pub(crate) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
 
 fn read_conversation(taker: &mut Taker, request: &mut Request) -> Result<(), RequestError> {
     if let Some(system) = taker.take("system") {
-        let parts = read_parts(system, "system")?;
-        request.messages.push(Message::new(Role::System, parts));
+        let mut parts = read_parts(system, "system")?;
+        parts.retain(|part| !is_attribution(part));
+        if !parts.is_empty() {
+            request.messages.push(Message::new(Role::System, parts));
+        }
     }
     let messages = taker.list("messages")?;
     let messages = messages.ok_or_else(|| taker.error("messages", "a list"))?;
     for (at, value) in messages.into_iter().enumerate() {
         request.messages.push(read_message(value, at)?);
     }
+    request.note_prefill();
     Ok(())
+}
+
+/// What Claude Code tells Anthropic's billing in a block of the system prompt. It changes with every request, and so would
+/// keep other vendors from caching the prompt behind it.
+fn is_attribution(part: &Part) -> bool {
+    let text = match &part.content {
+        Content::Text(text) => text.as_str(),
+        _ => "",
+    };
+    text.starts_with("x-anthropic-billing-header:")
 }
 
 fn read_message(value: Value, at: usize) -> Result<Message, RequestError> {

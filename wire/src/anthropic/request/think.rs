@@ -7,7 +7,7 @@ use crate::neutral::{Reasoning, Request};
 use crate::translate::Target;
 
 /// What Anthropic needs where neither the client nor the catalogue says how long an answer may be.
-const DEFAULT_MAX_TOKENS: u64 = 4_096;
+pub(crate) const DEFAULT_MAX_TOKENS: u64 = 4_096;
 
 /// Anthropic's smallest budget.
 const MIN_BUDGET: u64 = 1_024;

@@ -18,13 +18,14 @@ use crate::framing::Framing;
 use crate::loss::DropParams;
 use crate::neutral::{Content, Message, Part, Request, Role, ToolCall, ToolResult};
 use crate::stream::{Ending, Progress, Relay};
-use crate::translate::{Context, Target, write_request};
+use crate::translate::{Context, Prefill, Target, write_request};
 
 fn context(request: Request) -> Context {
     Context {
         call_id: "0198-aa-42".to_owned(),
         model: "claude-opus-4-5".to_owned(),
         created_s: 1_760_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }
@@ -37,6 +38,8 @@ fn target(model: &str) -> Target<'_> {
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }

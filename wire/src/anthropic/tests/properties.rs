@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{call, context, request, result, rewrite, target, user};
 use crate::anthropic::{Decoder, Encoder, read_reply, read_request};
+use crate::any_json::{any_json, one_of};
 use crate::format::Format;
 use crate::framing::Framing;
 use crate::loss::DropParams;
@@ -118,35 +119,15 @@ const WORDS: &[&str] = &[
 ];
 
 /// JSON of the format's own words, in places right and wrong.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        prop::sample::select(WORDS).prop_map(Value::from),
-        "\\PC{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(5, 48, 6, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::vec((prop::sample::select(WORDS), inner), 0..6).prop_map(|members| {
-                Value::Object(
-                    members
-                        .into_iter()
-                        .map(|(key, value)| (key.to_owned(), value))
-                        .collect(),
-                )
-            }),
-        ]
-    })
+fn any_of_the_format() -> impl Strategy<Value = Value> {
+    any_json(one_of(WORDS), one_of(WORDS))
 }
 
 /// A request whose members are of the right names, and of any type.
 fn any_request() -> impl Strategy<Value = Value> {
     let block = (
         prop::sample::select(&["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", "x"][..]),
-        any_json(),
+        any_of_the_format(),
     )
         .prop_map(|(kind, other)| {
             let mut block = json!({"type": kind, "text": "t", "id": "i", "name": "n", "input": {}, "tool_use_id": "i",
@@ -161,7 +142,7 @@ fn any_request() -> impl Strategy<Value = Value> {
         prop::collection::vec(block, 0..4),
     )
         .prop_map(|(role, content)| json!({"role": role, "content": content}));
-    (prop::collection::vec(message, 0..6), any_json()).prop_map(|(messages, other)| {
+    (prop::collection::vec(message, 0..6), any_of_the_format()).prop_map(|(messages, other)| {
         let mut body = json!({"model": "m", "max_tokens": 100});
         if let Value::Object(members) = other {
             body.as_object_mut().unwrap().extend(members);
@@ -316,7 +297,7 @@ impl Said {
 proptest! {
     #[test]
     fn reading_never_panics(
-        value in any_json(),
+        value in any_of_the_format(),
         mut message in any_request(),
         bytes in prop::collection::vec(any::<u8>(), 0..64),
     ) {

@@ -108,7 +108,7 @@ fn an_agents_conversation_is_read_whole() {
             Role::System
         ]
     );
-    assert_eq!(request.messages[0].parts[1].cache, Some(CacheMark::OneHour));
+    assert_eq!(request.messages[0].parts[0].cache, Some(CacheMark::OneHour));
     let assistant = &request.messages[2].parts;
     let Content::Thinking(thinking) = &assistant[0].content else {
         panic!()
@@ -137,6 +137,18 @@ fn an_agents_conversation_is_read_whole() {
         request.messages[3].parts[0].cache,
         Some(CacheMark::FiveMinutes)
     );
+}
+
+#[test]
+fn what_an_agent_tells_anthropics_billing_is_no_part_of_the_prompt() {
+    let billing =
+        json!({"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1; cch=0f3a;"});
+    let prompt = json!({"type": "text", "text": "You are an agent."});
+    let body =
+        |system: Value| json!({"model": "m", "max_tokens": 1, "system": system, "messages": []});
+    let told = read(&body(json!([billing, prompt])));
+    assert_eq!(told.messages, read(&body(json!([prompt]))).messages);
+    assert_eq!(read(&body(json!([billing]))).messages, []);
 }
 
 #[test]

@@ -68,10 +68,10 @@ pub(in crate::bedrock) struct Bytes<'a> {
 pub(in crate::bedrock) enum Reasoning<'a> {
     ReasoningText {
         text: &'a str,
-        signature: &'a str,
+        signature: Cow<'a, str>,
     },
     /// Base64.
-    RedactedContent(&'a str),
+    RedactedContent(Cow<'a, str>),
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]

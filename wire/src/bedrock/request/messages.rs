@@ -7,7 +7,7 @@ use super::media::{DocumentNames, audio_format, document_format, image_format, v
 use crate::arguments;
 use crate::bedrock::family::Family;
 use crate::bedrock::names::{call_id, tool_name};
-use crate::format::Format;
+use crate::bedrock::proof;
 use crate::loss::{Loss, Losses};
 use crate::neutral::{
     CacheMark, Content, Message, Part, Request, Role, Source, Thinking, ToolCall, ToolResult,
@@ -217,14 +217,16 @@ impl<'a> Writer<'a, '_> {
 
     fn thinking(&mut self, thinking: &'a Thinking) -> Result<Option<Block<'a>>, Loss> {
         let signature = thinking.signature.as_ref();
-        let Some(proof) = signature.and_then(|it| it.for_target(Format::Bedrock)) else {
+        let is_hidden = thinking.is_redacted;
+        let proof = signature.and_then(|it| proof::write(it, is_hidden, self.family));
+        let Some(proof) = proof else {
             self.losses.hint(
                 "thinking of another provider",
-                "it takes thoughts with its own signature alone",
+                "the model takes thoughts with its own signature alone",
             )?;
             return Ok(None);
         };
-        Ok(Some(Block::ReasoningContent(if thinking.is_redacted {
+        Ok(Some(Block::ReasoningContent(if is_hidden {
             Reasoning::RedactedContent(proof)
         } else {
             Reasoning::ReasoningText {

@@ -10,7 +10,7 @@ use crate::format::Format;
 use crate::neutral::{
     Content, Fields, Message, Part, Request, Role, Source, Tool, ToolCall, ToolResult,
 };
-use crate::translate::{Context, Target};
+use crate::translate::{Context, Prefill, Target};
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 
@@ -22,6 +22,8 @@ fn target(model: &str) -> Target<'_> {
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     }
 }
@@ -31,6 +33,7 @@ fn context(request: Request) -> Context {
         call_id: "0199-ab".to_owned(),
         model: CLAUDE.to_owned(),
         created_s: 1_700_000_000,
+        think_tags: false,
         request: Arc::new(request),
     }
 }

@@ -389,7 +389,7 @@ fn thought(origin: Option<Format>, is_redacted: bool) -> Part {
 }
 
 #[test]
-fn only_thoughts_that_bedrock_signed_go_back() {
+fn only_thoughts_that_the_model_signed_go_back() {
     let request = asking(vec![
         user("?"),
         message(
@@ -398,6 +398,8 @@ fn only_thoughts_that_bedrock_signed_go_back() {
                 thought(Some(Format::Bedrock), false),
                 thought(Some(Format::Bedrock), true),
                 thought(Some(Format::Anthropic), false),
+                thought(Some(Format::Anthropic), true),
+                thought(Some(Format::Gemini), false),
                 thought(None, false),
                 Part::text("So."),
             ],
@@ -410,6 +412,8 @@ fn only_thoughts_that_bedrock_signed_go_back() {
         json!([
             {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
             {"reasoningContent": {"redactedContent": "c2ln"}},
+            {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
+            {"reasoningContent": {"redactedContent": "YzJsbg=="}},
             {"text": "So."},
         ])
     );

@@ -141,8 +141,8 @@ fn an_agents_turn_is_told_in_order() {
         [
             "Start { id: None, model: None }",
             "thinking Hm",
-            "signature bedrock c2ln",
-            "redacted cmVk",
+            "signature anthropic c2ln",
+            "redacted red",
             "text I \"look\" – ",
             "text now.",
             "",

@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::tools::nest_format;
 use super::write_messages;
+use crate::chat::strictness;
 use crate::chat::tool_names::{fit_name, fit_user};
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
 use crate::neutral::{ContentKind, Param, Reasoning, Request, ResponseFormat, Tool, ToolChoice};
-use crate::translate::Target;
+use crate::translate::{Prefill, Target};
 
 /// What chat can say of other formats' requests. `top_k` and `min_p` it cannot: OpenAI refuses a request that has them.
 pub(crate) const CARRIES: Carries = Carries {
@@ -44,6 +45,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::AudioOutput,
         Param::Prediction,
         Param::WebSearchOptions,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,
@@ -80,6 +82,11 @@ pub(crate) fn write_request(
     set("model", target.model.into());
     let messages = write_messages::write(&request.messages, target, losses)?;
     set("messages", messages.into());
+    if target.prefill == Prefill::ContinueFinalMessage && request.param(Param::Prefill).is_some() {
+        set("continue_final_message", true.into());
+        set("add_generation_prompt", false.into());
+    }
+    strictness::check(request, losses)?;
     let tools = write_tools(&request.tools, losses)?;
     let has_tools = !tools.is_empty();
     if has_tools {
@@ -130,6 +137,7 @@ fn write_param(param: Param, value: &Value, has_tools: bool) -> Option<Value> {
         return None;
     }
     match param {
+        Param::Prefill => None,
         // OpenAI refuses it where there are no tools.
         Param::ParallelToolCalls if !has_tools => None,
         Param::User | Param::SafetyIdentifier => Some(fit_user(value.as_str()?).into()),
@@ -167,8 +175,8 @@ fn write_response_format(format: &ResponseFormat) -> Option<Value> {
                 inner.insert("description".to_owned(), description.as_str().into());
             }
             inner.insert("schema".to_owned(), schema.clone());
-            if let Some(strict) = strict {
-                inner.insert("strict".to_owned(), (*strict).into());
+            if let Some(strict) = strictness::kept(*strict, Some(schema)) {
+                inner.insert("strict".to_owned(), strict.into());
             }
             Some(json!({"type": "json_schema", "json_schema": inner}))
         }
@@ -191,8 +199,8 @@ fn write_tools(tools: &[Tool], losses: &mut Losses) -> Result<Vec<Value>, Loss> 
                 if let Some(parameters) = parameters {
                     function.insert("parameters".to_owned(), parameters.clone());
                 }
-                if let Some(strict) = strict {
-                    function.insert("strict".to_owned(), (*strict).into());
+                if let Some(strict) = strictness::kept(*strict, parameters.as_ref()) {
+                    function.insert("strict".to_owned(), strict.into());
                 }
                 written.push(json!({"type": "function", "function": function}));
             }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::assistant::write_signature;
 use crate::chat::content::write_part;
+use crate::chat::details;
 use crate::chat::tool_names::{fit_id, fit_name};
 use crate::format::Format;
 use crate::loss::{Loss, Losses};
@@ -18,7 +19,7 @@ pub(super) fn write(
     losses: &mut Losses,
 ) -> Result<Vec<Value>, Loss> {
     let mut writer = Writer {
-        reasoning_field: target.reasoning_field,
+        target,
         losses,
         written: Vec::with_capacity(messages.len()),
         media: Vec::new(),
@@ -32,7 +33,7 @@ pub(super) fn write(
 }
 
 struct Writer<'a> {
-    reasoning_field: Option<&'static str>,
+    target: &'a Target<'a>,
     losses: &'a mut Losses,
     written: Vec<Value>,
     /// Images and other media that can only be said by the user, and wait for the next place where the user may speak.
@@ -208,10 +209,13 @@ impl Writer<'_> {
             false => spoken.text.into(),
         };
         message.insert("content".to_owned(), content);
-        if let Some(field) = self.reasoning_field
+        if let Some(field) = self.target.reasoning_field
             && !spoken.thoughts.is_empty()
         {
             message.insert(field.to_owned(), spoken.thoughts.into());
+        }
+        if !spoken.details.is_empty() {
+            message.insert("reasoning_details".to_owned(), spoken.details.into());
         }
         if !spoken.calls.is_empty() {
             message.insert("tool_calls".to_owned(), spoken.calls.into());
@@ -235,8 +239,11 @@ impl Writer<'_> {
                 }
                 spoken.text.push_str(text);
             }
+            Content::Thinking(thinking)
+                if self.target.reasoning_details
+                    && details::write(thinking, self.target, &mut spoken.details) => {}
             Content::Thinking(thinking) => {
-                if self.reasoning_field.is_none() || thinking.text.is_empty() {
+                if self.target.reasoning_field.is_none() || thinking.text.is_empty() {
                     self.losses.hint("thinking of another provider", WHY)?;
                 }
                 spoken.thoughts.push_str(&thinking.text);
@@ -272,6 +279,8 @@ impl Writer<'_> {
 struct Spoken {
     text: String,
     thoughts: String,
+    /// Thoughts with their proofs.
+    details: Vec<Value>,
     calls: Vec<Value>,
     /// Whether the next text is of another message, and so begins on a line of its own.
     is_new_message: bool,

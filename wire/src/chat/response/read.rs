@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::chat::assistant::{self, Place};
 use crate::chat::content::audio_type;
 use crate::chat::finish::{self, Seen};
+use crate::chat::think_tags::{Side, ThinkTags};
 use crate::chat::tool_names::{CallIds, ChangedNames};
 use crate::errors::{self, describe, parse_error};
 use crate::fields::{RequestError, Taker};
-use crate::neutral::{Choice, Content, Finish, Param, Part, Reply, Request, Source};
+use crate::neutral::{Choice, Content, Finish, Param, Part, Reply, Request, Source, Thinking};
 use crate::translate::{Context, ReplyError};
 use crate::usage::from_openai;
 
@@ -59,6 +60,7 @@ fn read_fields(body: Value, context: &Context) -> Result<Reply, RequestError> {
         ids: CallIds::new(&context.call_id),
         names: ChangedNames::of(&context.request),
         request: &context.request,
+        think_tags: context.think_tags,
     };
     for (at, choice) in taker.list("choices")?.into_iter().flatten().enumerate() {
         let choice = Taker::of(choice, format!("choices[{at}]"))?;
@@ -73,6 +75,7 @@ struct Reader<'a> {
     ids: CallIds,
     names: ChangedNames,
     request: &'a Request,
+    think_tags: bool,
 }
 
 impl Reader<'_> {
@@ -85,6 +88,9 @@ impl Reader<'_> {
         }
         if let Some(mut message) = choice.object("message")? {
             parts.extend(self.message(&mut message)?);
+        }
+        if self.think_tags {
+            take_thoughts(&mut parts);
         }
         let finish = self.finish(&mut choice, &parts)?;
         Ok(Choice {
@@ -141,6 +147,38 @@ impl Reader<'_> {
         let word = choice.string("finish_reason")?;
         let word = word.as_deref().filter(|word| !word.is_empty());
         Ok(word.map(|word| finish::read(word, seen)))
+    }
+}
+
+/// Makes thoughts of what stands between tags at the beginning of the first text.
+fn take_thoughts(parts: &mut Vec<Part>) {
+    let texts = parts.iter_mut().enumerate();
+    let mut texts = texts.filter_map(|(at, part)| match &mut part.content {
+        Content::Text(text) => Some((at, text)),
+        _ => None,
+    });
+    let Some((at, text)) = texts.next() else {
+        return;
+    };
+    let (mut thoughts, mut said) = (String::new(), String::new());
+    let mut tell = |side, piece: &str| match side {
+        Side::Thought => thoughts.push_str(piece),
+        Side::Text => said.push_str(piece),
+    };
+    let mut tags = ThinkTags::new(true);
+    tags.feed(text, &mut tell);
+    tags.finish(&mut tell);
+    let is_left = !said.is_empty();
+    *text = said;
+    if !is_left {
+        parts.remove(at);
+    }
+    if !thoughts.is_empty() {
+        let thinking = Thinking {
+            text: thoughts,
+            ..Thinking::default()
+        };
+        parts.insert(at, Part::new(Content::Thinking(thinking)));
     }
 }
 

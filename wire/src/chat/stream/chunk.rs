@@ -60,6 +60,8 @@ pub(super) struct Delta<'a> {
     #[serde(borrow, default)]
     pub thinking_blocks: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    pub reasoning_details: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub images: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub audio: Option<&'a RawValue>,

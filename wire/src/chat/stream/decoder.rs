@@ -14,7 +14,9 @@ use super::chunk::{Choice, Chunk, Delta, FunctionDelta};
 use super::loose::Said;
 use super::plain::{self, Plain};
 use crate::chat::assistant::read_image;
+use crate::chat::details::Detail;
 use crate::chat::finish::{self, Seen};
+use crate::chat::think_tags::{Side, ThinkTags};
 use crate::chat::thinking;
 use crate::chat::tool_names::{CallIds, ChangedNames};
 use crate::errors::{self, UpstreamError, describe, parse_error};
@@ -31,10 +33,18 @@ const DONE: &[u8] = b"[DONE]";
 pub(crate) struct Decoder {
     request: Arc<Request>,
     naming: Naming,
-    answers: Vec<Answer>,
+    answers: Answers,
     usage: Option<Usage>,
     has_started: bool,
     is_over: bool,
+}
+
+/// The answers, as they appear.
+#[derive(Debug)]
+struct Answers {
+    list: Vec<Answer>,
+    /// Whether thoughts may come between tags in the text.
+    are_tagged: bool,
 }
 
 /// One of the answers.
@@ -44,6 +54,9 @@ struct Answer {
     calls: Calls,
     /// Thoughts came as plain text, which blocks of thoughts repeat.
     has_plain_thoughts: bool,
+    /// The last that came was a thought, which a proof may follow.
+    is_thinking: bool,
+    tags: ThinkTags,
     has_refusal: bool,
     has_output: bool,
     finish_word: Option<String>,
@@ -61,7 +74,10 @@ impl Decoder {
                 names: ChangedNames::of(&context.request),
             },
             request: Arc::clone(&context.request),
-            answers: Vec::new(),
+            answers: Answers {
+                list: Vec::new(),
+                are_tagged: context.think_tags,
+            },
             usage: None,
             has_started: false,
             is_over: false,
@@ -123,7 +139,7 @@ impl Decoder {
     }
 
     fn take_plain(&mut self, piece: Plain<'_>, emit: &mut Emit<'_>) {
-        let Some(answer) = answer_of(&mut self.answers, piece.index) else {
+        let Some(answer) = self.answers.get_mut(piece.index) else {
             return;
         };
         if piece.is_thought {
@@ -136,7 +152,7 @@ impl Decoder {
 
     fn take_choice(&mut self, choice: Choice<'_>, at: u32, emit: &mut Emit<'_>) {
         let index = choice.index.0.unwrap_or(at);
-        let Some(answer) = answer_of(&mut self.answers, index) else {
+        let Some(answer) = self.answers.get_mut(index) else {
             return;
         };
         if let Some(text) = choice.text.filled() {
@@ -165,11 +181,11 @@ impl Decoder {
     /// Whether every answer that began has said why it ended.
     fn is_complete(&self) -> bool {
         let has_ended = |answer: &Answer| answer.finish_word.is_some() || answer.is_told;
-        !self.answers.is_empty() && self.answers.iter().all(has_ended)
+        !self.answers.list.is_empty() && self.answers.list.iter().all(has_ended)
     }
 
     fn tell_finishes(&mut self, emit: &mut Emit<'_>) {
-        for answer in &mut self.answers {
+        for answer in &mut self.answers.list {
             answer.tell_finish(emit);
         }
     }
@@ -212,30 +228,55 @@ impl Decode for Decoder {
     }
 }
 
-/// The answer of this number. None if its end was told: nothing may follow.
-fn answer_of(answers: &mut Vec<Answer>, index: u32) -> Option<&mut Answer> {
-    let known = answers.iter().position(|one| one.index == index);
-    let place = known.unwrap_or_else(|| {
-        answers.push(Answer {
-            index,
-            ..Answer::default()
+impl Answers {
+    /// The answer of this number. None if its end was told: nothing may follow.
+    fn get_mut(&mut self, index: u32) -> Option<&mut Answer> {
+        let known = self.list.iter().position(|one| one.index == index);
+        let place = known.unwrap_or_else(|| {
+            self.list.push(Answer {
+                index,
+                tags: ThinkTags::new(self.are_tagged),
+                ..Answer::default()
+            });
+            self.list.len() - 1
         });
-        answers.len() - 1
-    });
-    answers.get_mut(place).filter(|one| !one.is_told)
+        self.list.get_mut(place).filter(|one| !one.is_told)
+    }
 }
 
 impl Answer {
     fn say(&mut self, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         self.has_output = true;
+        if self.tags.is_over() {
+            return self.tell(Side::Text, text, emit);
+        }
+        let mut tags = std::mem::take(&mut self.tags);
+        tags.feed(&text, &mut |side, piece| {
+            self.tell(side, Cow::Borrowed(piece), emit);
+        });
+        self.tags = tags;
+    }
+
+    /// What follows is no text: nothing that was held back can be a tag any more.
+    fn end_tags(&mut self, emit: &mut Emit<'_>) {
+        if !self.tags.is_over() {
+            let mut tags = std::mem::take(&mut self.tags);
+            tags.finish(&mut |side, piece| self.tell(side, Cow::Borrowed(piece), emit));
+        }
+    }
+
+    fn tell(&mut self, side: Side, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         let choice = self.index;
-        emit(Event::Text { choice, text });
+        self.is_thinking = side == Side::Thought;
+        emit(match side {
+            Side::Thought => Event::Thinking { choice, text },
+            Side::Text => Event::Text { choice, text },
+        });
     }
 
     fn think(&mut self, text: Cow<'_, str>, emit: &mut Emit<'_>) {
         self.has_output = true;
-        let choice = self.index;
-        emit(Event::Thinking { choice, text });
+        self.tell(Side::Thought, text, emit);
     }
 
     fn take(&mut self, delta: Delta<'_>, naming: &mut Naming, emit: &mut Emit<'_>) {
@@ -251,6 +292,14 @@ impl Answer {
         for block in list(delta.thinking_blocks) {
             if let Some(block) = thinking::read_block(&block) {
                 self.take_block(block, emit);
+            }
+        }
+        if let Some(raw) = delta.reasoning_details
+            && (!self.has_plain_thoughts || Detail::is_proof(raw.get()))
+        {
+            let details = list(Some(raw));
+            for detail in details.iter().filter_map(Detail::read) {
+                self.take_detail(detail, emit);
             }
         }
         match delta.content {
@@ -290,6 +339,8 @@ impl Answer {
 
     fn call(&mut self, piece: Piece<'_>, naming: &mut Naming, emit: &mut Emit<'_>) {
         self.has_output = true;
+        self.end_tags(emit);
+        self.is_thinking = false;
         self.calls.take(self.index, piece, naming, emit);
     }
 
@@ -301,6 +352,22 @@ impl Answer {
         if let Some(signature) = block.signature {
             self.has_output = true;
             emit(match block.is_redacted {
+                true => Event::RedactedThinking { choice, signature },
+                false => Event::Signature { choice, signature },
+            });
+        }
+    }
+
+    fn take_detail(&mut self, detail: Detail, emit: &mut Emit<'_>) {
+        let choice = self.index;
+        let is_of_shown = detail.belongs_to_shown();
+        if !detail.text.is_empty() && !self.has_plain_thoughts {
+            self.think(Cow::Owned(detail.text), emit);
+        }
+        if let Some(signature) = detail.proof {
+            self.has_output = true;
+            let is_thinking = std::mem::take(&mut self.is_thinking);
+            emit(match detail.is_hidden && !(is_of_shown && is_thinking) {
                 true => Event::RedactedThinking { choice, signature },
                 false => Event::Signature { choice, signature },
             });
@@ -347,6 +414,7 @@ impl Answer {
             return;
         }
         self.is_told = true;
+        self.end_tags(emit);
         let choice = self.index;
         self.calls.finish(choice, emit);
         let seen = Seen {

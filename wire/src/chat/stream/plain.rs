@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use crate::chat::details::Detail;
 use crate::json::{skip_space, string_end};
 
 /// A chunk that tells one piece.
@@ -25,6 +26,9 @@ pub(super) fn read(data: &[u8]) -> Option<Plain<'_>> {
     })?;
     let is_all = skip_space(data, scan.at) == data.len();
     let (token, is_thought) = found.piece.filter(|_| is_all)?;
+    if found.has_details && !is_thought {
+        return None;
+    }
     Some(Plain {
         index: found.index?,
         text: decode(token)?,
@@ -37,6 +41,8 @@ struct Found<'a> {
     index: Option<u32>,
     /// The string as it is written, with its quotes, and whether it is a thought.
     piece: Option<(&'a [u8], bool)>,
+    /// Details of a thought, which say nothing that its text does not.
+    has_details: bool,
 }
 
 fn decode(token: &[u8]) -> Option<Cow<'_, str>> {
@@ -126,6 +132,7 @@ impl<'a> Scan<'a> {
                 b"content" => false,
                 b"reasoning_content" | b"reasoning" => true,
                 b"role" => return scan.skip_value(),
+                b"reasoning_details" => return scan.details(found),
                 _ => return scan.null(),
             };
             if scan.peek()? != b'"' {
@@ -138,6 +145,18 @@ impl<'a> Scan<'a> {
             }
             Some(())
         })
+    }
+
+    /// OpenRouter's details of the thought beside them: only those without a proof are passed over.
+    fn details(&mut self, found: &mut Found<'a>) -> Option<()> {
+        if self.peek()? != b'[' {
+            return self.null();
+        }
+        let start = self.at;
+        self.skip_nested()?;
+        let raw = std::str::from_utf8(self.data.get(start..self.at)?).ok()?;
+        found.has_details = true;
+        (!Detail::is_proof(raw)).then_some(())
     }
 
     fn null(&mut self) -> Option<()> {
@@ -208,6 +227,9 @@ mod tests {
         let thought =
             r#"{"choices":[{"delta":{"content":"","reasoning_content":"\u00e9\n"},"index":3}]}"#;
         assert_eq!(read(thought.as_bytes()), plain(3, "é\n", true));
+        let detailed = r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"","reasoning":"Hm","reasoning_details":
+            [{"type":"reasoning.text","text":"Hm","format":"anthropic-claude-v1","index":0}]}}]}"#;
+        assert_eq!(read(detailed.as_bytes()), plain(0, "Hm", true));
     }
 
     #[test]
@@ -222,6 +244,8 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"content":"x"},"logprobs":{}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"x","tool_calls":[]}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"x","reasoning":"y"}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"reasoning":"x","reasoning_details":[{"signature":"s"}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"x","reasoning_details":[{"text":"y"}]}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"x"}}],"usage":{}}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"x"}}],"error":"y"}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"\ud800"}}]}"#,
@@ -235,10 +259,11 @@ mod tests {
     }
 
     fn any_member() -> impl Strategy<Value = (String, Value)> {
-        const KEYS: [&str; 14] = [
+        const KEYS: [&str; 15] = [
             "content",
             "reasoning_content",
             "reasoning",
+            "reasoning_details",
             "role",
             "refusal",
             "tool_calls",
@@ -256,6 +281,7 @@ mod tests {
             3 => prop::sample::select(vec!["", "a", "é\"\n", "}]"]).prop_map(Value::from),
             1 => (-1..12).prop_map(Value::from),
             1 => Just(json!([{"text": "x"}])),
+            1 => Just(json!([{"type": "reasoning.text", "signature": "x"}])),
             1 => Just(json!({})),
         ];
         (
@@ -287,6 +313,8 @@ mod tests {
             prop_assert!(choice.logprobs.is_none() && choice.message.is_none());
             let delta = choice.delta.unwrap();
             prop_assert!(delta.tool_calls.is_none() && delta.images.is_none() && delta.refusal.filled().is_none());
+            let details = delta.reasoning_details.map(|it| it.get()).unwrap_or_default();
+            prop_assert!(details.is_empty() || quick.is_thought && !Detail::is_proof(details));
             let thought = delta.reasoning_content.filled().or(delta.reasoning.filled());
             let said = match delta.content {
                 Said::Text(text) if !text.is_empty() => Some(text),

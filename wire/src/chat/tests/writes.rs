@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::chat::write_request;
 use crate::format::Format;
-use crate::loss::{DropParams, Losses};
+use crate::loss::{DropParams, Loss, Losses};
 use crate::neutral::{
     CacheMark, Fields, Message, Param, Reasoning, ResponseFormat, Role, Signature, Source,
     Thinking, Tool, ToolCall, ToolChoice, ToolResult,
@@ -89,7 +89,7 @@ fn a_whole_request_is_written() {
     request.response_format = Some(ResponseFormat::JsonSchema {
         name: "n".to_owned(),
         description: None,
-        schema: json!({"type": "object"}),
+        schema: json!({"type": "object", "additionalProperties": false}),
         strict: Some(true),
     });
     request.reasoning = Some(Reasoning {
@@ -117,7 +117,7 @@ fn a_whole_request_is_written() {
             "max_completion_tokens": 64,
             "stop": ["X"],
             "response_format": {"type": "json_schema",
-                "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": true}},
+                "json_schema": {"name": "n", "schema": {"type": "object", "additionalProperties": false}, "strict": true}},
             "reasoning_effort": "medium",
             "temperature": 0.5,
             "parallel_tool_calls": false,
@@ -128,6 +128,28 @@ fn a_whole_request_is_written() {
         })
     );
     assert_eq!(dropped, ["top_k", "cache_control"]);
+}
+
+#[test]
+fn a_schema_that_openai_takes_for_no_strict_one_is_not_called_so() {
+    let Tool::Function {
+        parameters, rest, ..
+    } = function("f")
+    else {
+        unreachable!()
+    };
+    let mut request = of_messages(vec![Message::new(Role::User, vec![Part::text("Hi")])]);
+    request.tools = vec![Tool::Function {
+        name: "f".to_owned(),
+        description: None,
+        parameters,
+        strict: Some(true),
+        cache: None,
+        rest,
+    }];
+    let (body, dropped) = write_to(&request, &TARGET);
+    assert_eq!(body["tools"][0]["function"]["strict"], json!(false));
+    assert_eq!(dropped, ["strict"]);
 }
 
 #[test]
@@ -360,4 +382,30 @@ fn long_ids_fit_and_still_match() {
     let sent = body["messages"][0]["tool_calls"][0]["id"].as_str().unwrap();
     assert!(sent.len() <= 40);
     assert_eq!(body["messages"][1]["tool_call_id"], sent);
+}
+
+#[test]
+fn a_begun_answer_goes_to_those_who_go_on_with_it() {
+    let begun = json!({"model": "m", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Oh"}]});
+    let request =
+        crate::translate::read_request(Format::Anthropic, begun.to_string().as_bytes()).unwrap();
+    let written = |prefill, policy| {
+        let target = Target { prefill, ..TARGET };
+        let rendered = crate::translate::write_request(Format::Chat, &request, &target, policy)?;
+        let body: Value = serde_json::from_slice(&rendered.body).unwrap();
+        Ok::<_, Loss>((body, rendered.dropped))
+    };
+    let refused = written(Prefill::None, DropParams::Hints).unwrap_err();
+    assert_eq!(refused.what, "assistant prefill");
+    let (body, dropped) = written(Prefill::None, DropParams::All).unwrap();
+    assert_eq!(dropped, ["assistant prefill"]);
+    assert_eq!(body["messages"], json!([{"role": "user", "content": "Hi"}]));
+    let (body, dropped) = written(Prefill::Plain, DropParams::None).unwrap();
+    assert!(dropped.is_empty());
+    assert_eq!(body["messages"][1]["content"], "Oh");
+    assert_eq!(body["continue_final_message"], Value::Null);
+    let (body, _) = written(Prefill::ContinueFinalMessage, DropParams::None).unwrap();
+    assert_eq!(body["continue_final_message"], true);
+    assert_eq!(body["add_generation_prompt"], false);
 }

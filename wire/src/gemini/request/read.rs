@@ -16,6 +16,7 @@ pub(crate) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
     }
     read_contents::read_system(&mut top, &mut request)?;
     read_contents::read_contents(&mut top, &mut request)?;
+    request.note_prefill();
     read_tools::read_tools(&mut top, &mut request)?;
     read_tools::read_tool_config(&mut top, &mut request)?;
     read_config::read_generation_config(&mut top, &mut request)?;

@@ -36,6 +36,7 @@ pub(crate) const CARRIES: Carries = Carries {
         Param::WebSearchOptions,
         Param::SafetySettings,
         Param::StoredPrompt,
+        Param::Prefill,
     ],
     content: &[
         ContentKind::Text,

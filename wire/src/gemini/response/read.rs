@@ -7,7 +7,7 @@ use crate::errors;
 use crate::format::Format;
 use crate::gemini::answer::{Answer, AnswerCall, AnswerPart, Candidate, filled, made_call_id};
 use crate::gemini::names::Renamed;
-use crate::gemini::{finish, logprobs, media, signature};
+use crate::gemini::{finish, grounding, logprobs, media, signature};
 use crate::neutral::{Choice, Content, Fields, Finish, Part, Reply, Source, Thinking, ToolCall};
 use crate::translate::{Context, ReplyError};
 
@@ -89,10 +89,14 @@ impl Reader<'_> {
         let index = candidate.index;
         let ended = candidate.finish_reason.as_ref().map(|word| word.0.clone());
         let result = candidate.logprobs_result.and_then(value_of);
+        let grounding = candidate.grounding_metadata.and_then(value_of);
         let mut parts = Vec::new();
         let calls = self.calls;
         for part in candidate.into_parts() {
             self.read_part(part, &mut parts);
+        }
+        if let Some(metadata) = grounding {
+            cite(&mut parts, &metadata);
         }
         let has_calls = self.calls > calls;
         Choice {
@@ -171,6 +175,19 @@ impl Reader<'_> {
             is_custom: false,
             signature,
         }
+    }
+}
+
+/// Notes the sources of an answer's text, at the first part of it.
+fn cite(parts: &mut [Part], metadata: &Value) {
+    let texts = parts.iter().filter_map(|part| match &part.content {
+        Content::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let annotations = grounding::to_openai(metadata, &texts.collect::<String>());
+    let is_text = |part: &&mut Part| matches!(part.content, Content::Text(_));
+    if let (Some(annotations), Some(text)) = (annotations, parts.iter_mut().find(is_text)) {
+        text.rest.insert("annotations".to_owned(), annotations);
     }
 }
 

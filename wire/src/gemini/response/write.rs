@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::format::Format;
 use crate::gemini::part::{KnownPart, WirePart};
 use crate::gemini::stream::shows_thoughts;
-use crate::gemini::{finish, logprobs, usage};
+use crate::gemini::{finish, grounding, logprobs, usage};
 use crate::neutral::{Choice, Content, Part, Reply};
 use crate::translate::Context;
 
@@ -29,6 +29,8 @@ struct WireCandidate<'a> {
     index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     logprobs_result: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grounding_metadata: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -73,7 +75,23 @@ fn write_choice(choice: &Choice, shows_thoughts: bool) -> WireCandidate<'_> {
         finish_reason: choice.finish.as_ref().map(finish::write),
         index: choice.index,
         logprobs_result: choice.logprobs.as_ref().and_then(logprobs::write),
+        grounding_metadata: write_grounding(choice),
     }
+}
+
+fn write_grounding(choice: &Choice) -> Option<Value> {
+    let texts = choice.parts.iter().filter_map(|part| match &part.content {
+        Content::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let lists = choice.parts.iter().map(|part| part.rest.get("annotations"));
+    let mut annotations = lists
+        .flatten()
+        .filter_map(Value::as_array)
+        .flatten()
+        .peekable();
+    annotations.peek()?;
+    grounding::from_openai(annotations, &texts.collect::<String>())
 }
 
 fn write_part(part: &Part) -> Option<WirePart<'_>> {

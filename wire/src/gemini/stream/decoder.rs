@@ -11,7 +11,7 @@ use crate::gemini::answer::{
     Answer, AnswerCall, AnswerPart, Blob, Candidate, Text, filled, made_call_id,
 };
 use crate::gemini::names::Renamed;
-use crate::gemini::{finish, logprobs, signature};
+use crate::gemini::{finish, grounding, logprobs, signature};
 use crate::neutral::{Event, Finish};
 use crate::stream::Decode;
 use crate::translate::Context;
@@ -26,6 +26,8 @@ pub(crate) struct Decoder {
     renamed: Renamed,
     has_started: bool,
     choices: Vec<ChoiceSoFar>,
+    /// Whether the text is kept, of which sources are told at its end.
+    may_cite: bool,
     calls: u32,
     usage: Option<Usage>,
     /// The prompt was refused.
@@ -39,6 +41,10 @@ struct ChoiceSoFar {
     index: u32,
     tools: u32,
     finish: Option<Finish>,
+    /// The text so far, where it may have sources.
+    text: String,
+    /// The sources, as last told.
+    grounding: Option<Value>,
 }
 
 impl Decoder {
@@ -48,6 +54,7 @@ impl Decoder {
             renamed: Renamed::of(&context.request),
             has_started: false,
             choices: Vec::new(),
+            may_cite: grounding::may_cite(&context.request),
             calls: 0,
             usage: None,
             is_blocked: false,
@@ -82,11 +89,17 @@ impl Decoder {
         let at = self.find(choice);
         let ended = filled(candidate.finish_reason.clone());
         let result = candidate.logprobs_result;
+        let grounding = candidate.grounding_metadata.filter(|_| self.may_cite);
         for part in candidate.into_parts() {
             self.read_part(part, choice, at, emit);
         }
         if let Some(value) = result.and_then(read_logprobs) {
             emit(Event::Logprobs { choice, value });
+        }
+        if let Some(value) = grounding.and_then(|raw| serde_json::from_str(raw.get()).ok())
+            && let Some(known) = self.choices.get_mut(at)
+        {
+            known.grounding = Some(value);
         }
         if let Some(word) = ended
             && let Some(known) = self.choices.get_mut(at)
@@ -104,6 +117,8 @@ impl Decoder {
                     index,
                     tools: 0,
                     finish: None,
+                    text: String::new(),
+                    grounding: None,
                 });
                 self.choices.len() - 1
             })
@@ -135,6 +150,11 @@ impl Decoder {
             emit_signature(choice, &signed, emit);
         }
         if let Some(text) = text {
+            if self.may_cite
+                && let Some(known) = self.choices.get_mut(at)
+            {
+                known.text.push_str(&text);
+            }
             emit(Event::Text { choice, text });
         }
         if let Some(blob) = part.inline_data {
@@ -262,6 +282,11 @@ impl Decode for Decoder {
             return;
         }
         for choice in &self.choices {
+            let metadata = choice.grounding.as_ref();
+            if let Some(value) = metadata.and_then(|it| grounding::to_openai(it, &choice.text)) {
+                let choice = choice.index;
+                emit(Event::Annotations { choice, value });
+            }
             if let Some(finish) = choice.finish.clone() {
                 let choice = choice.index;
                 emit(Event::Finish { choice, finish });

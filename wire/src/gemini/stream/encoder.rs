@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::gemini::part::{FunctionCall, InlineData, KnownPart, Object};
-use crate::gemini::{finish, logprobs, signature, usage};
+use crate::gemini::{finish, grounding, logprobs, signature, usage};
 use crate::neutral::{Event, Request, Signature};
 use crate::stream::Encode;
 use crate::translate::Context;
@@ -34,6 +34,9 @@ pub(crate) struct Encoder {
     shows_thoughts: bool,
     /// Thoughts that the client did not ask for: sent only if a signature shows that they must come back.
     hidden: String,
+    /// The text so far, of which citations tell. Kept for the first answer alone.
+    text: String,
+    annotations: Vec<Value>,
 }
 
 struct OpenTool {
@@ -67,6 +70,8 @@ impl Encoder {
             usage: None,
             shows_thoughts: shows_thoughts(&context.request),
             hidden: String::new(),
+            text: String::new(),
+            annotations: Vec::new(),
         };
         encoder.build_prefix();
         encoder
@@ -201,12 +206,17 @@ impl Encoder {
         if self.ends.is_empty() {
             self.ends.push((0, "STOP".to_owned()));
         }
+        let mut grounding = grounding::from_openai(self.annotations.iter(), &self.text);
         let candidates = self.ends.iter().map(|(choice, word)| {
-            json!({
+            let mut candidate = json!({
                 "index": choice,
                 "content": {"role": "model", "parts": [{"text": ""}]},
                 "finishReason": word,
-            })
+            });
+            if let Some(metadata) = grounding.take_if(|_| *choice == 0) {
+                candidate["groundingMetadata"] = metadata;
+            }
+            candidate
         });
         let chunk = LastChunk {
             response_id: &self.id,
@@ -244,6 +254,9 @@ impl Encode for Encoder {
     fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Text { choice, text } | Event::Refusal { choice, text } => {
+                if *choice == 0 {
+                    self.text.push_str(text);
+                }
                 self.write_text(*choice, text, TEXT_END, out);
             }
             Event::Thinking { text, .. } if !self.shows_thoughts => self.hidden.push_str(text),
@@ -288,7 +301,11 @@ impl Encode for Encoder {
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Ping => out.extend_from_slice(KEEP_ALIVE),
             Event::Done => self.end(out),
-            // Google's citations are not of OpenAI's form; how an error is told is decided elsewhere.
+            Event::Annotations { choice: 0, value } => {
+                let list = value.as_array();
+                self.annotations.extend(list.into_iter().flatten().cloned());
+            }
+            // How an error is told is decided elsewhere.
             Event::Annotations { .. } | Event::Error(_) => {}
         }
     }

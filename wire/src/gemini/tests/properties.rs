@@ -1,9 +1,10 @@
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::streams::RECORDED;
 use super::{context, rendered};
+use crate::any_json::{any_json, one_of};
 use crate::framing::{Frame, Framing};
 use crate::gemini::{Decoder, Encoder, read_reply, read_request};
 use crate::loss::DropParams;
@@ -93,39 +94,21 @@ const KEYS: &[&str] = &[
     "enum",
 ];
 
+const VALUES: &[&str] = &[
+    "",
+    "user",
+    "model",
+    "STOP",
+    "ANY",
+    "OBJECT",
+    "image/png",
+    "#/$defs/name",
+    "d2Vpci5h",
+];
+
 /// JSON of the format's own keys, in places where they belong and where they do not.
 fn googles_json() -> impl Strategy<Value = Value> {
-    let keys = prop::sample::select(KEYS);
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        prop::sample::select(vec![
-            "",
-            "user",
-            "model",
-            "STOP",
-            "ANY",
-            "OBJECT",
-            "image/png",
-            "#/$defs/name",
-            "d2Vpci5h"
-        ])
-        .prop_map(Value::from),
-        ".{0,6}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(7, 64, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((keys.clone(), inner), 0..6).prop_map(|members| {
-                let members = members
-                    .into_iter()
-                    .map(|(key, value)| (key.to_owned(), value));
-                Value::Object(members.collect::<Map<_, _>>())
-            }),
-        ]
-    })
+    any_json(one_of(KEYS), one_of(VALUES))
 }
 
 /// A turn of the conversation in Google's JSON, with calls and their results.

@@ -15,6 +15,7 @@ fn context() -> Context {
         call_id: "0199-ab".to_owned(),
         model: "qwen3:8b".to_owned(),
         created_s: 1_700_000_000,
+        think_tags: false,
         request: Arc::new(Request::default()),
     }
 }

@@ -5,7 +5,7 @@ use crate::loss::DropParams;
 use crate::neutral::{
     Fields, Param, Reasoning, ResponseFormat, Signature, Thinking, Tool, ToolChoice,
 };
-use crate::translate::{Target, write_request};
+use crate::translate::{Prefill, Target, write_request};
 
 struct Written {
     body: Value,
@@ -20,6 +20,8 @@ fn write(request: &Request, model: &str, policy: DropParams) -> Result<Written, 
         stream_options: false,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     };
     let rendered =

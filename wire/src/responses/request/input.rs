@@ -9,8 +9,7 @@ use crate::format::Format;
 use crate::neutral::{Content, Message, Part, Role, Signature, ToolCall, ToolResult};
 use crate::responses::thoughts::{self, Thought};
 
-const REFERENCE: &str =
-    "the item itself, because conversations are not kept yet and a reference finds nothing";
+const REFERENCE: &str = "the item itself, because conversations are not kept yet and a reference finds nothing: send `store: false`";
 
 /// The turns read so far.
 #[derive(Default)]
@@ -65,6 +64,8 @@ impl Conversation {
             "function_call_output" => self.read_result(item, false),
             "custom_tool_call_output" => self.read_result(item, true),
             "reasoning" => self.read_reasoning(item),
+            // The AI SDK refers to thoughts where it sends all else. They can be done without.
+            "item_reference" if is_of_thoughts(&item) => Ok(()),
             "item_reference" => {
                 let path = item.at("type");
                 let place = path.trim_end_matches(".type");
@@ -186,6 +187,12 @@ impl Conversation {
             _ => self.messages.push(Message::new(role, vec![part])),
         }
     }
+}
+
+/// Whether an item is of thoughts, by the beginning that OpenAI's ids have, and ours.
+fn is_of_thoughts(item: &Taker) -> bool {
+    let id = item.peek("id").and_then(Value::as_str);
+    id.is_some_and(|id| id.starts_with("rs_"))
 }
 
 fn has_results(message: &Message) -> bool {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::write_input::{Input, write_input};
+use crate::chat::strictness;
 use crate::chat::tool_names::fit_user;
 use crate::format::Format;
 use crate::loss::{Carries, Loss, Losses};
@@ -83,11 +84,12 @@ pub(crate) fn write_request(
         instructions,
         items,
         has_thoughts,
-    } = write_input(request, losses)?;
+    } = write_input(request, target, losses)?;
     if let Some(text) = instructions {
         set("instructions", json!(text));
     }
     set("input", Value::Array(items));
+    strictness::check(request, losses)?;
     write_tools(request, &mut body);
     write_limits(request, &mut body, losses)?;
     write_text(request, &mut body);
@@ -124,6 +126,9 @@ pub(crate) fn write_request(
 
 fn write_tools(request: &Request, body: &mut Fields) {
     let mut written: Vec<Value> = request.tools.iter().filter_map(tools::write).collect();
+    for tool in &mut written {
+        strictness::relax(tool, "parameters");
+    }
     if let Some(options) = request.param(Param::WebSearchOptions) {
         written.push(web_search(options));
     }
@@ -197,7 +202,9 @@ fn write_limits(request: &Request, body: &mut Fields, losses: &mut Losses) -> Re
 fn write_text(request: &Request, body: &mut Fields) {
     let mut text = Fields::new();
     if let Some(format) = &request.response_format {
-        text.insert("format".to_owned(), write_format(format));
+        let mut written = write_format(format);
+        strictness::relax(&mut written, "schema");
+        text.insert("format".to_owned(), written);
     }
     if let Some(verbosity) = request.param(Param::Verbosity) {
         text.insert("verbosity".to_owned(), verbosity.clone());

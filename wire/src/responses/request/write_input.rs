@@ -11,6 +11,7 @@ use crate::neutral::{
     Content, Message, Part, Request, Role, Source, Thinking, ToolCall, ToolResult,
 };
 use crate::responses::thoughts;
+use crate::translate::Target;
 
 /// A conversation as this format has it.
 pub(super) struct Input {
@@ -21,13 +22,18 @@ pub(super) struct Input {
     pub has_thoughts: bool,
 }
 
-pub(super) fn write_input(request: &Request, losses: &mut Losses) -> Result<Input, Loss> {
+pub(super) fn write_input(
+    request: &Request,
+    target: &Target<'_>,
+    losses: &mut Losses,
+) -> Result<Input, Loss> {
     let instructions = instructions(request);
     let mut writer = Writer {
         losses,
         ids: Ids::default(),
         items: Vec::new(),
         has_thoughts: false,
+        takes_claudes_thoughts: target.takes_claudes_details(),
     };
     for (at, message) in request.messages.iter().enumerate() {
         if message.name.is_some() {
@@ -68,6 +74,8 @@ struct Writer<'a> {
     ids: Ids,
     items: Vec<Value>,
     has_thoughts: bool,
+    /// Whether the target takes Claude's thoughts with their proofs.
+    takes_claudes_thoughts: bool,
 }
 
 impl Writer<'_> {
@@ -170,6 +178,12 @@ impl Writer<'_> {
     }
 
     fn write_thinking(&mut self, thinking: &Thinking) -> Result<(), Loss> {
+        if self.takes_claudes_thoughts
+            && let Some(item) = thoughts::claudes_item(thinking, self.items.len())
+        {
+            self.items.push(item);
+            return Ok(());
+        }
         let signature = thinking.signature.as_ref();
         let Some(own) = signature.and_then(|it| it.for_target(HERE)) else {
             let why = "only OpenAI's own encrypted thoughts can be sent back";

@@ -16,7 +16,7 @@ use crate::neutral::{Content, Event, Finish, Request, Signature};
 use crate::responses::request::{read_request, write_request};
 use crate::responses::{Decoder, Encoder, check_stateless, read_reply};
 use crate::stream::{Decode, Ending, Progress, Relay};
-use crate::translate::Target;
+use crate::translate::{Prefill, Target};
 use crate::usage::{Unit, Usage};
 
 const CHOICE: u32 = 0;
@@ -145,6 +145,8 @@ fn written(request: &Request) -> Value {
         stream_options: true,
         max_tokens_field: None,
         reasoning_field: None,
+        reasoning_details: false,
+        prefill: Prefill::None,
         anthropic_version: None,
     };
     let mut losses = Losses::new(DropParams::Hints, "openai", Format::Responses);

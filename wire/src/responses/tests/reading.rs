@@ -99,6 +99,18 @@ fn every_kind_of_part_is_read() {
 }
 
 #[test]
+fn a_reference_to_thoughts_is_done_without() {
+    let request = read(json!({"model": "m", "input": [
+        {"role": "user", "content": "Weather?"},
+        {"type": "item_reference", "id": "rs_1"},
+        {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": "{}"},
+    ]}));
+    let roles: Vec<Role> = request.messages.iter().map(|it| it.role).collect();
+    assert_eq!(roles, [Role::User, Role::Assistant]);
+    assert_eq!(request.messages[1].parts.len(), 1);
+}
+
+#[test]
 fn what_the_model_did_in_several_items_is_one_turn() {
     let request = read(json!({"model": "m", "input": [
         {"role": "developer", "content": "Use tools."},
@@ -325,8 +337,9 @@ fn mistakes_are_named() {
             "`input[0]` must be an object.",
         ),
         (
-            json!({"model": "m", "input": [{"id": "rs_1", "type": "item_reference"}]}),
-            "`input[0]` must be the item itself, because conversations are not kept yet and a reference finds nothing.",
+            json!({"model": "m", "input": [{"id": "msg_1", "type": "item_reference"}]}),
+            "`input[0]` must be the item itself, because conversations are not kept yet and a reference finds nothing: \
+             send `store: false`.",
         ),
         (
             json!({"model": "m", "input": "x", "temperature": "hot"}),

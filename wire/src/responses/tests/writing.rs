@@ -8,7 +8,7 @@ use crate::neutral::{
     Content, Message, Param, Part, Reasoning, Request, ResponseFormat, Role, Signature, Source,
     Thinking, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use crate::translate::{Rendered, Target, read_reply, relay, write_request};
+use crate::translate::{Prefill, Rendered, Target, read_reply, relay, write_request};
 
 const TARGET: Target<'_> = Target {
     provider: "openai",
@@ -17,6 +17,8 @@ const TARGET: Target<'_> = Target {
     stream_options: true,
     max_tokens_field: None,
     reasoning_field: None,
+    reasoning_details: false,
+    prefill: Prefill::None,
     anthropic_version: None,
 };
 
