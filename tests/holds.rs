@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use weir_testkit::upstream::{Act, Play};
-use weir_testkit::{Conn, Gateway, PATIENCE, Upstream, wait_until};
+use weir_testkit::{Conn, Gateway, PATIENCE, Reply, Upstream, wait_until};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 const EVERYTHING: &str = "endpoints: {images: true, audio_speech: true, audio_transcriptions: true, moderations: true, \
@@ -90,7 +90,7 @@ fn held_nanousd(gateway: &Gateway) -> i64 {
     let metrics = gateway.metrics();
     let mut lines = metrics.lines();
     let held = lines.find_map(|line| line.strip_prefix("weir_held_nanousd "));
-    held.and_then(|it| it.parse().ok()).expect("the gauge")
+    held.and_then(|it| it.parse().ok()).unwrap_or(-1)
 }
 
 /// What is held for a call under way, and the row it has when the gateway was killed meanwhile.
@@ -106,9 +106,7 @@ fn killed(asked: &Asked) -> (i64, Value) {
     let client = gateway.client();
     let mut connection = Conn::open(client.address());
     connection.send(&client.request(asked.path, asked.headers, &asked.body));
-    upstream
-        .wait(PATIENCE, |seen| !seen.is_empty())
-        .expect("the call is under way");
+    upstream.wait_for_requests(1);
     let held = held_nanousd(&gateway);
     gateway.kill();
     gateway.start_again();
@@ -235,6 +233,46 @@ fn speech_is_held_to_the_character_or_by_a_bound_of_its_tokens() {
 }
 
 #[test]
+fn speech_that_is_paid_by_tokens_which_nobody_tells_is_estimated() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider_setting("up", EVERYTHING)
+        .file("conf.d/90-prices.yaml", PRICES)
+        .start();
+    let sound = || Reply::new(200, "sound").header("content-type", "audio/mpeg");
+    let expected = [
+        ("tts", false, vec![("characters".to_owned(), 7, 105_000)]),
+        (
+            "tts-tokens",
+            true,
+            vec![
+                ("audio_output".to_owned(), 14, 168_000),
+                ("input".to_owned(), 7, 7_000),
+            ],
+        ),
+    ];
+    for (number, (model, is_estimated, units)) in expected.into_iter().enumerate() {
+        upstream.next(sound());
+        let ask = json!({"model": format!("up/{model}"), "input": "Grüße 👋", "voice": "alloy"});
+        gateway
+            .client()
+            .post("/v1/audio/speech", &ask)
+            .assert_status(200);
+        let rows = gateway.wait_for_calls(number + 1);
+        let row = rows
+            .iter()
+            .find(|row| row["served_model"] == model)
+            .expect("a row");
+        assert_eq!(
+            (&row["estimated"], &row["unpriced"]),
+            (&json!(is_estimated), &json!(false))
+        );
+        assert_eq!(items(row), units);
+    }
+}
+
+#[test]
 fn sound_is_held_by_its_length_where_its_header_tells_and_by_its_bytes_elsewhere() {
     let asked = Asked::form(
         "/v1/audio/transcriptions",
@@ -324,6 +362,19 @@ fn reranks_moderations_and_vectors_are_held_by_what_is_asked() {
 }
 
 #[test]
+fn a_picture_in_a_chat_is_not_held_by_its_bytes() {
+    // The beginning of a PNG in base64.
+    let picture = format!("data:image/png;base64,iVBORw0KGgo{}", "A".repeat(600_000));
+    let parts = json!([{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": picture}}]);
+    let body = json!({"model": "up/text", "messages": [{"role": "user", "content": parts}]});
+    let asked = Asked::json("/v1/chat/completions", &body);
+    let words = asked.bytes() - picture.len() as i64;
+    let input = words + 49_152;
+    let held = input * 1_000 + 100 * 2_000;
+    assert_killed(&asked, "chat", held, &[("input", input, input * 1_000)]);
+}
+
+#[test]
 fn what_is_held_is_free_again_when_the_call_ends() {
     let upstream = Upstream::start();
     let gateway = Gateway::builder(WEIR)
@@ -336,9 +387,7 @@ fn what_is_held_is_free_again_when_the_call_ends() {
     let body = json!({"model": "up/dall-e", "prompt": "a weir"}).to_string();
     let mut connection = Conn::open(client.address());
     connection.send(&client.request("/v1/images/generations", &[], body.as_bytes()));
-    upstream
-        .wait(PATIENCE, |seen| !seen.is_empty())
-        .expect("the call is under way");
+    upstream.wait_for_requests(1);
     assert_eq!(held_nanousd(&gateway), 40_000_000);
     connection.reset();
     let is_free = wait_until(PATIENCE, || (held_nanousd(&gateway) == 0).then_some(()));

@@ -110,35 +110,18 @@ fn case(
     }
 }
 
-/// Routes that nobody here interprets, of every format that has some.
-fn passed() -> Vec<Case> {
-    const JSON: &str = "application/json";
+const JSON: &str = "application/json";
+
+/// Routes that nobody here interprets, and that answer whole.
+fn passed_whole() -> Vec<Case> {
     let converse = json!({"output": {"message": {"role": "assistant", "content": [{"text": "{\"usage\":{}}"}]}},
         "usage": {"inputTokens": 6, "cacheReadInputTokens": 4, "outputTokens": 5, "totalTokens": 15}});
-    let mut converse_stream = Vec::new();
-    let metadata =
-        json!({"usage": {"inputTokens": 6, "cacheReadInputTokens": 4, "outputTokens": 5}});
-    write_message(
-        "contentBlockDelta",
-        br#"{"delta":{"text":"hi"}}"#,
-        &mut converse_stream,
-    );
-    write_message(
-        "metadata",
-        metadata.to_string().as_bytes(),
-        &mut converse_stream,
-    );
-    let messages = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":6,\
-        \"cache_read_input_tokens\":4,\"output_tokens\":1}}}\n\n\
-        event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":5}}\n\n\
-        event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
     let gemini = json!([{"candidates": [], "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 1}},
         {"candidates": [], "usageMetadata": {"promptTokenCount": 10, "cachedContentTokenCount": 4, "candidatesTokenCount": 5}}]);
-    let ollama = "{\"message\":{\"content\":\"h\"},\"done\":false}\n{\"done\":true,\"prompt_eval_count\":10,\"eval_count\":5}\n";
     let cohere =
         json!({"message": {}, "usage": {"billed_units": {"input_tokens": 10, "output_tokens": 5}}});
-    let run = "event: thread.run.completed\ndata: {\"object\":\"thread.run\",\"usage\":{\"prompt_tokens\":10,\
-        \"completion_tokens\":5}}\n\nevent: done\ndata: [DONE]\n\n";
+    let of_google =
+        "/providers/p-gemini/v1/projects/x/publishers/google/models/m:streamGenerateContent";
     vec![
         case(
             "/providers/p-bedrock/model/m/converse",
@@ -148,32 +131,11 @@ fn passed() -> Vec<Case> {
             true,
         ),
         case(
-            "/providers/p-bedrock/model/m/converse-stream",
-            json!({"messages": []}),
-            "application/vnd.amazon.eventstream",
-            converse_stream,
-            true,
-        ),
-        case(
-            "/providers/p-anthropic/v1/publishers/anthropic/models/m:streamRawPredict",
-            json!({"stream": true}),
-            "text/event-stream",
-            messages,
-            true,
-        ),
-        case(
-            "/providers/p-gemini/v1/projects/x/publishers/google/models/m:streamGenerateContent",
+            of_google,
             json!({"contents": []}),
             JSON,
             gemini.to_string(),
             true,
-        ),
-        case(
-            "/providers/p-ollama/api/chat",
-            json!({"model": "m"}),
-            "application/x-ndjson",
-            ollama,
-            false,
         ),
         case(
             "/providers/p-cohere/v2/chat",
@@ -182,15 +144,57 @@ fn passed() -> Vec<Case> {
             cohere.to_string(),
             false,
         ),
+    ]
+}
+
+/// Routes that nobody here interprets, and that answer bit by bit.
+fn passed_streams() -> Vec<Case> {
+    let metadata =
+        json!({"usage": {"inputTokens": 6, "cacheReadInputTokens": 4, "outputTokens": 5}});
+    let mut converse = Vec::new();
+    write_message(
+        "contentBlockDelta",
+        br#"{"delta":{"text":"hi"}}"#,
+        &mut converse,
+    );
+    write_message("metadata", metadata.to_string().as_bytes(), &mut converse);
+    let messages = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":6,\
+        \"cache_read_input_tokens\":4,\"output_tokens\":1}}}\n\n\
+        event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":5}}\n\n\
+        event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let ollama = "{\"message\":{\"content\":\"h\"},\"done\":false}\n{\"done\":true,\"prompt_eval_count\":10,\"eval_count\":5}\n";
+    let run = "event: thread.run.completed\ndata: {\"object\":\"thread.run\",\"usage\":{\"prompt_tokens\":10,\
+        \"completion_tokens\":5}}\n\nevent: done\ndata: [DONE]\n\n";
+    let of_bedrock = "application/vnd.amazon.eventstream";
+    let events = "text/event-stream";
+    vec![
+        case(
+            "/providers/p-bedrock/model/m/converse-stream",
+            json!({"messages": []}),
+            of_bedrock,
+            converse,
+            true,
+        ),
+        case(VERTEX, json!({"stream": true}), events, messages, true),
+        case(
+            "/providers/p-ollama/api/chat",
+            json!({"model": "m"}),
+            "application/x-ndjson",
+            ollama,
+            false,
+        ),
         case(
             "/providers/p-chat/v1/threads/runs",
             json!({"model": "m"}),
-            "text/event-stream",
+            events,
             run,
             false,
         ),
     ]
 }
+
+/// Claude's route at Vertex AI.
+const VERTEX: &str = "/providers/p-anthropic/v1/publishers/anthropic/models/m:streamRawPredict";
 
 #[test]
 fn what_is_passed_on_is_metered_in_every_format() {
@@ -200,7 +204,7 @@ fn what_is_passed_on_is_metered_in_every_format() {
         content_type,
         answer,
         has_cache,
-    } in passed()
+    } in passed_whole().into_iter().chain(passed_streams())
     {
         for (is_chunked, is_dribbled) in [(false, false), (true, false), (true, true)] {
             let upstream = Upstream::start();
@@ -278,9 +282,8 @@ fn who_leaves_in_the_middle_pays_for_what_was_told_until_then() {
         data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":6,\"cache_read_input_tokens\":4,\"output_tokens\":5}}}\n\n";
     upstream.next(Play::new().send(start).act(Act::Hang));
     let client = gateway.client();
-    let path = "/providers/p-anthropic/v1/publishers/anthropic/models/m:streamRawPredict";
     let mut connection = Conn::open(client.address());
-    connection.send(&client.request(path, &[], b"{}"));
+    connection.send(&client.request(VERTEX, &[], b"{}"));
     let begun = connection
         .read_some(start.len() / 2)
         .expect("the beginning");

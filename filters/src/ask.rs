@@ -7,10 +7,9 @@ use http::header::{CONTENT_ENCODING, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
-use weir_wire::body::{Head, MAX_MODEL_BYTES};
+use weir_wire::body::Head;
 use weir_wire::format::Format;
 use weir_wire::loss::{DropParams, UnknownDropParams};
-use weir_wire::url;
 
 use crate::counters::Lease;
 use crate::directory::Known;
@@ -194,71 +193,6 @@ impl Pass {
                 forwarded.push((name.clone(), value.clone()));
             }
         }
-    }
-
-    /// What of its path decides what it does: without the query.
-    fn route(&self) -> &str {
-        let path = self.path.split('?').next();
-        path.unwrap_or_default().trim_end_matches('/')
-    }
-
-    /// Whether a usage in its answer is its own. Who only looks, or changes what is kept, gets objects that tell what they
-    /// have used in their past: batches, jobs, answers that a provider has stored.
-    pub(crate) fn may_tell_usage(&self) -> bool {
-        const KEPT: [&str; 5] = [
-            "/batches",
-            "/fine_tuning",
-            "/evals",
-            "/chat/completions/",
-            "/files",
-        ];
-        let route = self.route();
-        let is_kept = KEPT.iter().any(|kept| route.contains(kept)) || route.ends_with("/cancel");
-        self.method == Method::POST && !is_kept
-    }
-
-    /// Whether a model makes text for it: what is known of the routes of other formats than clients have here.
-    pub(crate) fn generates_text(&self) -> bool {
-        const ENDS: [&str; 12] = [
-            // Bedrock's.
-            "/converse",
-            "/converse-stream",
-            "/invoke",
-            "/invoke-with-response-stream",
-            // Ollama's.
-            "/api/chat",
-            "/api/generate",
-            // Cohere's.
-            "/v1/chat",
-            "/v2/chat",
-            // Google's, also of other vendors' models.
-            ":generateContent",
-            ":streamGenerateContent",
-            ":rawPredict",
-            ":streamRawPredict",
-        ];
-        let route = self.route();
-        self.method == Method::POST && ENDS.iter().any(|end| route.ends_with(end))
-    }
-
-    /// The model that its path names, as Bedrock's, Google's and Azure's do.
-    pub(crate) fn model_in_path(&self) -> Option<String> {
-        let mut segments = self.route().split('/');
-        while let Some(segment) = segments.next() {
-            if matches!(segment, "model" | "models" | "deployments") {
-                let named = url::decode(segments.next()?);
-                // Google's paths have the method behind it, Amazon's names have colons of their own.
-                let name = match named.rsplit_once(':') {
-                    Some((name, method)) if method.bytes().all(|it| it.is_ascii_alphabetic()) => {
-                        name
-                    }
-                    _ => &named,
-                };
-                let is_name = !name.is_empty() && name.len() <= MAX_MODEL_BYTES;
-                return is_name.then(|| name.to_owned());
-            }
-        }
-        None
     }
 
     /// The path at a provider whose base URL has the path `base`, which the client may have written as well.

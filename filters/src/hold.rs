@@ -298,3 +298,71 @@ fn usage(units: &[(Unit, u64)]) -> Usage {
     }
     usage
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(hold: &Hold) -> Vec<(Unit, u64, i64)> {
+        let lines = hold.taken.iter();
+        lines
+            .map(|line| (line.unit, line.quantity, line.cost_nanousd))
+            .collect()
+    }
+
+    /// Three images, or up to 90 tokens of which 30 are likely.
+    fn images() -> Bounds {
+        let counted = Bound::exactly(&[(Unit::Images, 3)]);
+        let tokens = Bound::new(&[(Unit::ImageOutput, 90)], &[(Unit::ImageOutput, 30)]);
+        (counted, Some(tokens))
+    }
+
+    #[test]
+    fn a_price_decides_in_which_units_is_held() {
+        let by_tokens = Price::flat(1_000_000, 2_000_000);
+        let hold = at(images(), Some(&by_tokens), false);
+        assert_eq!(hold.nanousd, 180);
+        assert_eq!(lines(&hold), [(Unit::ImageOutput, 30, 60)]);
+
+        let mut by_images = Price::default();
+        by_images.rates.images = Some(50_000_000);
+        let hold = at(images(), Some(&by_images), false);
+        assert_eq!(hold.nanousd, 150);
+        assert_eq!(lines(&hold), [(Unit::Images, 3, 150)]);
+        assert_eq!(hold.untold, Some(images().0.likely));
+    }
+
+    #[test]
+    fn of_two_prices_the_dearer_counts() {
+        let mut both = Price::flat(1_000_000, 2_000_000);
+        both.rates.images = Some(50_000_000);
+        assert_eq!(at(images(), Some(&both), false).nanousd, 180);
+        both.rates.images = Some(70_000_000);
+        assert_eq!(at(images(), Some(&both), false).nanousd, 210);
+    }
+
+    #[test]
+    fn what_has_no_price_is_told_and_not_given_away() {
+        let hold = at(images(), None, false);
+        assert_eq!((hold.nanousd, hold.unpriced), (0, true));
+        assert_eq!(lines(&hold), [(Unit::Images, 3, 0)]);
+        let mut by_seconds = Price::default();
+        by_seconds.rates.seconds = Some(1);
+        let hold = at(images(), Some(&by_seconds), false);
+        assert_eq!((hold.nanousd, hold.unpriced), (0, true));
+    }
+
+    #[test]
+    fn a_session_holds_a_response_with_its_context_full() {
+        let mut price = Price::flat(1_000_000, 1_000_000);
+        price.rates.audio_input = 3_000_000;
+        price.rates.audio_output = 6_000_000;
+        price.max_output_tokens = Some(4_096);
+        let hold = at((of_session(Some(&price)), None), Some(&price), true);
+        assert_eq!(hold.nanousd, 32_000 * 3 + 4_096 * 6);
+        assert_eq!(lines(&hold), [(Unit::AudioInput, 32_000, 96_000)]);
+        price.context_tokens = Some(1_000);
+        let hold = at((of_session(Some(&price)), None), Some(&price), true);
+        assert_eq!(lines(&hold), [(Unit::AudioInput, 1_000, 3_000)]);
+    }
+}

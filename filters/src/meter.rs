@@ -53,14 +53,10 @@ pub(crate) fn told(ask: &Ask, body: &[u8]) -> Told {
         },
         Endpoint::Pass => of_passed(ask, body),
         // What was made is the context in short, most of it unreadable: its length must do.
-        Endpoint::Compact => {
-            let told = of_json(body);
-            let output = told.usage.is_none().then_some(body.len() as u64);
-            Told {
-                untold_bytes: output.unwrap_or(0),
-                ..told
-            }
-        }
+        Endpoint::Compact => Told {
+            untold_bytes: body.len() as u64,
+            ..of_json(body)
+        },
         _ => Told {
             is_free: ask.is_free(),
             ..of_json(body)

@@ -39,7 +39,7 @@ impl<S: Sink> Run<'_, S> {
             None => return Err(self.broken(target, "its answer was empty")),
         };
         match meter::asked(&self.held.planned.allowed.ask) {
-            Some(usage) => self.tally.used(&usage),
+            Some(usage) => self.tally.used_as_asked(&usage),
             None if is_pass => {}
             None => self.tally.used_about(0),
         }

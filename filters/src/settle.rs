@@ -16,7 +16,7 @@ use weir_wire::usage::{Unit, Usage};
 
 use crate::clock::Clock;
 use crate::metrics::{Ended, Metrics};
-use crate::money::Bill;
+use crate::money::{self, Bill};
 use crate::plan::Target;
 use crate::provider::UpstreamKey;
 use crate::reserve::Held;
@@ -177,6 +177,16 @@ impl Tally {
         self.used(usage);
         if let Some(row) = self.row.as_mut() {
             row.estimated = true;
+        }
+    }
+
+    /// Usage that follows from the ask, such as the characters to speak: exact where that is what the target is paid for.
+    pub(crate) fn used_as_asked(&mut self, usage: &Usage) {
+        let price = self.price.as_ref();
+        if price.is_none_or(|price| money::most_nanousd(price, usage).is_some()) {
+            self.used(usage);
+        } else {
+            self.used_about(0);
         }
     }
 

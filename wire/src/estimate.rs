@@ -35,7 +35,12 @@ impl PromptTokens {
     pub fn of_json(body: &[u8]) -> Self {
         let mut text_bytes = body.len() as u64;
         let mut media = Self::default();
-        let mut at = 0;
+        // Most bodies are too small for a file, and are not looked at.
+        let mut at = if body.len() < MEDIA_BYTES_MIN {
+            body.len()
+        } else {
+            0
+        };
         while let Some(found) = body.get(at..).and_then(|rest| memchr(b'"', rest)) {
             let start = at + found + 1;
             at = string_end(body, start - 1);

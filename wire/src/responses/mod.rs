@@ -3,6 +3,7 @@
 
 mod request;
 mod response;
+mod searches;
 mod stateless;
 mod stream;
 mod thoughts;

@@ -7,6 +7,7 @@ use crate::errors;
 use crate::fields::{RequestError, Taker};
 use crate::format::Format;
 use crate::neutral::{Choice, Content, Fields, Finish, Part, Reply, Source, ToolCall};
+use crate::responses::searches;
 use crate::responses::thoughts::{self, Thought};
 use crate::translate::{Context, ReplyError};
 use crate::usage::{Usage, from_openai};
@@ -30,6 +31,8 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
     let Some(output) = response.list("output").map_err(unreadable)? else {
         return Err(ReplyError::Unreadable("it has no `output`".to_owned()));
     };
+    let usage = response.take("usage").as_ref().and_then(read_usage);
+    let usage = searches::add(output.iter(), usage);
     let output = read_output(output, 0, context).map_err(unreadable)?;
     let is_refusal = |part: &Part| matches!(part.content, Content::Refusal(_));
     let finish = finish.unwrap_or(if output.has_calls {
@@ -49,7 +52,7 @@ pub(crate) fn read_reply(body: &[u8], context: &Context) -> Result<Reply, ReplyE
             finish: Some(finish),
             logprobs: nested_logprobs(output.logprobs),
         }],
-        usage: response.take("usage").as_ref().and_then(read_usage),
+        usage,
         service_tier: response.string("service_tier").map_err(unreadable)?,
         rest: Fields::new(),
     })

@@ -16,6 +16,7 @@ use crate::neutral::{Content, Event, Finish, Part, Source, Thinking, ToolCall};
 use crate::responses::response::{
     cut_off, made_up_call_id, nested_annotation, nested_logprobs, read_output,
 };
+use crate::responses::searches;
 use crate::responses::thoughts::PART_BREAK;
 use crate::stream::Decode;
 use crate::translate::Context;
@@ -304,14 +305,14 @@ impl Decoder {
     fn close(&mut self, is_whole: bool, response: Option<&RawValue>, emit: &mut Emit<'_>) {
         self.start(response, emit);
         let closing: Closing<'_> = response.and_then(read).unwrap_or_default();
+        let items: Vec<&RawValue> = closing.output.and_then(read).unwrap_or_default();
         if self.items.is_empty() {
             // A server that tells nothing before the end.
-            let items: Vec<&RawValue> = closing.output.and_then(read).unwrap_or_default();
-            for (at, item) in items.into_iter().enumerate() {
+            for (at, item) in items.iter().copied().enumerate() {
                 self.item_done(Some(at), Some(item), emit);
             }
         }
-        emit_usage(closing.usage, emit);
+        emit_usage(closing.usage, &items, emit);
         let finish = if !is_whole {
             cut_off(closing.incomplete_details.as_ref())
         } else if self.tools > 0 {
@@ -330,7 +331,8 @@ impl Decoder {
     fn fail(&mut self, response: Option<&RawValue>, data: &[u8], emit: &mut Emit<'_>) {
         let closing: Closing<'_> = response.and_then(read).unwrap_or_default();
         // What a failed answer used is billed.
-        emit_usage(closing.usage, emit);
+        let items: Vec<&RawValue> = closing.output.and_then(read).unwrap_or_default();
+        emit_usage(closing.usage, &items, emit);
         let told = response.and_then(|it| errors::parse_error(it.get().as_bytes()));
         let mut error = told.unwrap_or_else(|| UpstreamError {
             message: "The upstream gave its answer up without saying why.".to_owned(),
@@ -382,8 +384,9 @@ fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
-fn emit_usage(usage: Option<&RawValue>, emit: &mut Emit<'_>) {
-    if let Some(usage) = usage.and_then(|it| from_openai(it.get().as_bytes())) {
+fn emit_usage(usage: Option<&RawValue>, items: &[&RawValue], emit: &mut Emit<'_>) {
+    let usage = usage.and_then(|it| from_openai(it.get().as_bytes()));
+    if let Some(usage) = searches::add(items.iter().copied(), usage) {
         emit(Event::Usage(usage));
     }
 }

@@ -187,6 +187,17 @@ fn a_failed_answers_usage_is_told() {
 }
 
 #[test]
+fn searches_are_a_part_of_the_usage() {
+    let stream = stream_of(&[json!({"type": "response.completed", "response": {
+        "output": [{"type": "web_search_call", "status": "completed", "action": {"type": "search"}},
+            {"type": "web_search_call", "status": "completed", "action": {"type": "open_page"}}],
+        "usage": {"input_tokens": 3, "output_tokens": 4}}})]);
+    let told = told(&stream);
+    let usage = "usage input 3, output 4, searches 1".to_owned();
+    assert!(told.contains(&usage), "{told:?}");
+}
+
+#[test]
 fn what_says_nothing_is_passed_over_and_no_end_is_made_up() {
     let stream = ": keepalive\n\ndata: {\"type\":\"response.novelty\",\"delta\":{\"a\":1}}\n\n\
                   data: {\"type\":\"response.output_text.delta\",\"delta\":null,\"output_index\":0}\n\n\

@@ -107,7 +107,8 @@ fn an_answer_of_openais_is_read() {
             (Unit::Input, 60),
             (Unit::CacheRead, 40),
             (Unit::Output, 10),
-            (Unit::Reasoning, 20)
+            (Unit::Reasoning, 20),
+            (Unit::Searches, 1)
         ]
     );
 }
