@@ -24,7 +24,7 @@ pub enum TooHeavy {
     )]
     Ever,
     /// Others use that memory.
-    #[error("cannot be translated now, as all the memory for bodies is in use; try again shortly")]
+    #[error("does not fit into the memory for bodies now, as others use it; try again shortly")]
     Now,
 }
 
