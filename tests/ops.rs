@@ -95,3 +95,25 @@ fn a_stranger_cannot_make_new_series() {
     let after = gateway.metrics().lines().count();
     assert!(after <= before + 20, "{before} lines became {after}");
 }
+
+#[test]
+fn what_callers_write_begins_no_line_of_the_log() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .set("log", "format: human")
+        .start();
+    let client = gateway.client();
+    client
+        .get("/v1/models/x%0aFORGED%1b%5b31m%e2%80%ae")
+        .assert_status(404);
+    let gemini = "/v1beta/models/up%2Fx%0aFORGED:generateContent";
+    client
+        .post(gemini, &serde_json::json!({"contents": []}))
+        .assert_status(400);
+    gateway.terminate();
+    let log = gateway.logs();
+    assert!(log.contains(r"x\nFORGED\u{1b}[31m\u{202e}"), "{log}");
+    assert!(!log.contains(['\u{1b}', '\u{202e}']), "{log}");
+    assert!(log.lines().all(|line| !line.starts_with("FORGED")), "{log}");
+}

@@ -315,6 +315,10 @@ fn a_models_name_in_the_path_is_no_way_around_a_tokens_list() {
     let bound = gateway.create_token("admin", &["--models", "up/gpt-4o"]);
     let client = gateway.client_with(&bound.secret);
     let ask = json!({"model": "gpt-4o", "contents": []});
+    // However it is spelled it is Gemini's call, and told in Gemini's words.
+    client
+        .post("/providers/up/v1beta/models/other%3AgenerateContent", &ask)
+        .assert_status(404);
     for path in [
         "/providers/up/openai/deployments/other/anything",
         "/providers/up/model/other/converse",

@@ -371,6 +371,26 @@ fn answers_share_the_bound_on_memory() {
 }
 
 #[test]
+fn an_event_that_never_ends_shares_the_bound_on_memory() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::builder(WEIR)
+        .provider("up", &upstream)
+        .provider("other", &upstream)
+        .provider_setting("other", "formats: [anthropic]")
+        .set("server", "max_body_bytes: 4MiB")
+        .set("server", "max_bodies_memory_bytes: 8MiB")
+        .start();
+    for model in ["up/ok", "other/ok"] {
+        upstream.forget();
+        let event = format!("data: {}", "x".repeat(12 << 20));
+        upstream.next(Reply::new(200, event).header("content-type", "text/event-stream"));
+        let reply = gateway.client().post(CHAT, &stream_body(model));
+        reply.assert_error(503, "overloaded");
+    }
+    assert_serves(&gateway);
+}
+
+#[test]
 fn lengths_that_are_only_announced_keep_nobody_out() {
     let upstream = Upstream::start();
     let gateway = Gateway::builder(WEIR)

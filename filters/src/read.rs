@@ -96,7 +96,7 @@ pub async fn read(
     }
     let mut head = head;
     if let Some(in_url) = &inbound.in_url {
-        head.model = Some(in_url.model.clone());
+        head = head.with_model(&in_url.model).map_err(ReadError::Body)?;
         head.stream = in_url.stream;
     }
     Ok(Ask {

@@ -23,6 +23,7 @@ use crate::settle::{Finish, Progress, Tally};
 use crate::sink::{ReplyHead, Sink};
 use crate::told::Side;
 use crate::way::Way;
+use crate::weigh::Share;
 
 /// Pieces that are taken from the connection's buffer before they are written on together.
 const COALESCE_PIECES: usize = 16;
@@ -103,6 +104,7 @@ impl<S: Sink> Run<'_, S> {
             bytes: 0,
         });
         let mut out: Vec<Bytes> = Vec::new();
+        let mut share = Share::default();
         loop {
             let tally = &mut self.tally;
             let life = || sign_of_life(tally, &mut held);
@@ -116,6 +118,10 @@ impl<S: Sink> Run<'_, S> {
                 Ok(is_over) => is_over,
                 Err(error) => return self.stream_broke(attempt, held, out, &error).await,
             };
+            if let Err(why) = share.grow(&self.gateway.body_memory, self.held_bytes()) {
+                let stop = self.too_heavy(attempt.target, why);
+                return self.stream_stopped(attempt, held, out, stop).await;
+            }
             let ending = is_over.then(|| self.finish_stream(&mut out)).flatten();
             if self.stream_error().is_some()
                 || matches!(ending, Some(Ending::Failed | Ending::Truncated))
@@ -183,6 +189,13 @@ impl<S: Sink> Run<'_, S> {
         match &self.tally.progress {
             Progress::Streaming(stream) => stream.progress().error.as_ref(),
             _ => None,
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        match &self.tally.progress {
+            Progress::Streaming(stream) => stream.held_bytes(),
+            _ => 0,
         }
     }
 

@@ -12,6 +12,10 @@ use crate::gateway::BodyMemory;
 const FREE_BYTES: usize = 4 * 1024 * 1024;
 /// No text of this length weighs more than that: each of its bytes is a value at most.
 const LIGHT_BYTES: usize = 16 * 1024;
+/// What an answer, or what is kept of a stream, may take without asking.
+const GROWTH_FREE_BYTES: usize = 128 * 1024;
+/// The least that it asks for at once.
+const GROWTH_STEP_BYTES: usize = 512 * 1024;
 /// Work on more bytes than these is done aside.
 const ASIDE_BYTES: usize = 128 * 1024;
 
@@ -24,7 +28,7 @@ pub enum TooHeavy {
     )]
     Ever,
     /// Others use that memory.
-    #[error("cannot be translated now, as all the memory for bodies is in use; try again shortly")]
+    #[error("does not fit into the memory for bodies now, as others use it; try again shortly")]
     Now,
 }
 
@@ -44,6 +48,34 @@ pub(crate) fn share(
         return Err(TooHeavy::Ever);
     }
     memory.take(bytes).map(Some).map_err(|_| TooHeavy::Now)
+}
+
+/// What something that grows takes of the memory for bodies.
+#[derive(Default)]
+pub(crate) struct Share {
+    permit: Option<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+impl Share {
+    /// Sees to it that the share is enough for so many bytes; a few need none.
+    pub(crate) fn grow(&mut self, memory: &BodyMemory, bytes: usize) -> Result<(), TooHeavy> {
+        if bytes <= GROWTH_FREE_BYTES {
+            *self = Self::default();
+            return Ok(());
+        }
+        if bytes <= self.bytes {
+            return Ok(());
+        }
+        let more = (bytes - self.bytes).max(GROWTH_STEP_BYTES);
+        let permit = memory.take(more).map_err(|_| TooHeavy::Now)?;
+        self.bytes += more;
+        match &mut self.permit {
+            Some(share) => share.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
 }
 
 /// Works on so many bytes. If they are many, others who are served by this thread need not wait for it.
@@ -81,6 +113,19 @@ mod tests {
         assert!(share(&memory, values(150_000).as_bytes()).is_ok());
         let most = share(&memory, values(300_000).as_bytes());
         assert_eq!(most.err(), Some(TooHeavy::Ever));
+    }
+
+    #[test]
+    fn a_share_grows_with_what_it_is_for_and_goes_with_it() {
+        let memory = BodyMemory::new(8 * 1024 * 1024);
+        let (mut one, mut other) = (Share::default(), Share::default());
+        assert_eq!(one.grow(&memory, 1_000), Ok(()));
+        assert_eq!(one.grow(&memory, 5_000_000), Ok(()));
+        assert_eq!(other.grow(&memory, 5_000_000), Err(TooHeavy::Now));
+        assert_eq!(one.grow(&memory, 1_000), Ok(()));
+        assert_eq!(other.grow(&memory, 5_000_000), Ok(()));
+        drop(other);
+        assert!(memory.take(8 * 1024 * 1024).is_ok());
     }
 
     #[tokio::test]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::OwnedSemaphorePermit;
 use weir_wire::chat_reply;
 use weir_wire::estimate::{self, PromptTokens};
 use weir_wire::format::Format;
@@ -18,10 +17,8 @@ use crate::send::Attempt;
 use crate::settle::{Finish, Progress};
 use crate::sink::{ReplyHead, Sink};
 use crate::way::Way;
-use crate::weigh::{self, TooHeavy};
+use crate::weigh::{self, Share};
 
-/// What an answer may have without a share of the memory for bodies.
-const FREE_BYTES: usize = 64 * 1024;
 /// The largest answer that is not a stream.
 const REPLY_MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -36,7 +33,7 @@ impl<S: Sink> Run<'_, S> {
         let mut first: Option<Bytes> = None;
         let mut all = BytesMut::new();
         let memory = &self.gateway.body_memory;
-        let (mut share, mut room) = (None::<OwnedSemaphorePermit>, FREE_BYTES);
+        let mut share = Share::default();
         loop {
             let read = self.delivery.wait(link.read_body()).await?;
             let piece = read.map_err(|error| self.link_failure(target, &error))?;
@@ -46,15 +43,9 @@ impl<S: Sink> Run<'_, S> {
             if all.len() + piece.len() > max_bytes {
                 return Err(self.broken(target, "its answer is larger than the gateway allows"));
             }
-            if all.len() + piece.len() > room {
-                let more = memory.take(room.max(piece.len()));
-                let more = more.map_err(|_| self.too_heavy(target, TooHeavy::Now))?;
-                room += room.max(piece.len());
-                match &mut share {
-                    Some(share) => share.merge(more),
-                    none => *none = Some(more),
-                }
-            }
+            share
+                .grow(memory, all.len() + piece.len())
+                .map_err(|why| self.too_heavy(target, why))?;
             match first.take() {
                 None if all.is_empty() => first = Some(piece),
                 before => {
@@ -269,7 +260,7 @@ impl<S: Sink> Run<'_, S> {
 /// The body of an answer, and its share of the memory for bodies while it lasts.
 pub(crate) struct Collected {
     pub(crate) body: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    _share: Share,
 }
 
 /// A whole answer as the client is to have it.

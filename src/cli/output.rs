@@ -34,12 +34,12 @@ fn clean(cell: &str) -> String {
         .collect()
 }
 
-/// Prints rows as CSV (RFC 4180).
+/// Prints rows as CSV (RFC 4180), control characters shown as in tables: it may be a terminal that reads it.
 pub fn csv(headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", headings.join(","))?;
     for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| quote(cell)).collect();
+        let cells: Vec<String> = row.iter().map(|cell| quote(&clean(cell))).collect();
         writeln!(out, "{}", cells.join(","))?;
     }
     Ok(())

@@ -109,15 +109,17 @@ pub(super) fn pass_on(method: &Method, provider: Option<&str>, path: &str) -> Ro
 }
 
 /// Whether a path stays where it seems to lead. A segment of dots could leave the provider's base, however often it is
-/// encoded, behind whichever slash, and with parameters behind it.
+/// encoded, behind whichever slash, and with parameters or space behind it; a line break or what is no text could become
+/// anything where a server decodes the path and writes it again.
 pub(super) fn is_plain(path: &str) -> bool {
     let steps = |path: &str| {
         let mut segments = path.split(['/', '\\']);
-        segments.any(|it| matches!(it.split(';').next(), Some("." | "..")))
+        segments.any(|it| matches!(it.split(';').next().map(str::trim), Some("." | "..")))
     };
+    let is_odd = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
     let mut path = path.to_owned();
     for _ in 0..DECODINGS_MAX {
-        if steps(&path) {
+        if steps(&path) || path.contains(is_odd) {
             return false;
         }
         let decoded = url::decode(&path);
@@ -146,6 +148,10 @@ mod tests {
             "/v1/files/.\\x",
             "/v1/files/..;x=1/models",
             "/v1/files/%25252525252e",
+            "/v1/files/..%20/models",
+            "/v1/files/a%0d%0aX:%20y",
+            "/v1/files/a%2500",
+            "/v1/files/%c0%ae%c0%ae/models",
         ] {
             assert!(!is_plain(path), "{path}");
         }
@@ -153,6 +159,7 @@ mod tests {
             "/v1/files/a..b",
             "/v1/files/a%2Fb",
             "/v1/files/50%",
+            "/v1/files/%C3%A9 1",
             "/v1/x/...",
             "/",
         ] {

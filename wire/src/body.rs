@@ -87,19 +87,10 @@ impl Head {
     /// The head of a request that is a form and not JSON: there is no body in which anything could be edited.
     ///
     /// # Errors
-    /// If the model's name is too long.
+    /// If the model's name can be none.
     pub fn of_form(model: Option<String>, stream: bool, choices: u32) -> Result<Self, BodyError> {
-        if model
-            .as_ref()
-            .is_some_and(|name| name.len() > MAX_MODEL_BYTES)
-        {
-            return Err(BodyError::WrongType {
-                key: "model",
-                expected: EXPECTED_MODEL,
-            });
-        }
         Ok(Self {
-            model,
+            model: model.map(check_name).transpose()?,
             stream,
             include_usage: false,
             max_output_tokens: None,
@@ -118,9 +109,31 @@ impl Head {
             },
         })
     }
+
+    /// The head of a request whose URL names the model, as Gemini's does.
+    ///
+    /// # Errors
+    /// If the model's name can be none.
+    pub fn with_model(self, model: &str) -> Result<Self, BodyError> {
+        Ok(Self {
+            model: Some(check_name(model.to_owned())?),
+            ..self
+        })
+    }
 }
 
-const EXPECTED_MODEL: &str = "a string of at most 256 bytes";
+/// Takes a model's name that can be one: it is remembered, logged, and shown where a control character does harm.
+fn check_name(name: String) -> Result<String, BodyError> {
+    if name.len() > MAX_MODEL_BYTES || name.chars().any(char::is_control) {
+        return Err(BodyError::WrongType {
+            key: "model",
+            expected: EXPECTED_MODEL,
+        });
+    }
+    Ok(name)
+}
+
+const EXPECTED_MODEL: &str = "a string of at most 256 bytes without control characters";
 
 /// Why a body was refused. Every one is the caller's mistake: HTTP 400.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -181,6 +181,11 @@ impl ChatStream {
         ending
     }
 
+    /// The room that an unfinished event takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.unfinished.capacity()
+    }
+
     fn is_over(&self) -> bool {
         self.progress.done || self.progress.error.is_some() || self.failure.is_some()
     }

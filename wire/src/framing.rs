@@ -43,6 +43,14 @@ impl Framing {
         Self::EventStream(Messages::default())
     }
 
+    /// The room that an unfinished event takes.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Sse(pieces) | Self::Lines(pieces) => pieces.unfinished.capacity(),
+            Self::EventStream(messages) => messages.held_bytes(),
+        }
+    }
+
     /// Takes a chunk and visits every event that is whole now, with its bytes as they came, the lines apart that clients
     /// cannot bear. The visitor returns false to stop for good.
     pub fn feed(

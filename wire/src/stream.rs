@@ -67,6 +67,16 @@ impl Stream {
         }
     }
 
+    /// About how many bytes of the stream are kept: an event that has not come whole, and what a translation tells again.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Chat(stream) => stream.held_bytes(),
+            Self::Relay(stream) => stream.held_bytes(),
+            // Of these a short form is kept.
+            Self::Media(_) => 0,
+        }
+    }
+
     /// The error that ended the stream as the provider wrote it, where the client reads the provider's format.
     pub fn raw_error(&self) -> Option<&Bytes> {
         match self {
@@ -113,6 +123,9 @@ pub struct Relay {
 /// The longest answer that is translated. Most formats tell some of it again at its end or want tool calls whole, so that
 /// it must be kept: an upstream that never stops must not fill the memory. As much as a whole answer may have.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What is kept of answers up to this length is not worth counting, and most translations keep nothing of it.
+const USUAL_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 
 impl Relay {
     pub(crate) fn new(
@@ -186,6 +199,15 @@ impl Relay {
         written.flush(out);
         fed.and_then(|()| self.check_length())
             .inspect_err(|failure| self.failure = Some(*failure))
+    }
+
+    fn held_bytes(&self) -> usize {
+        let told = match self.encoder {
+            Some(_) => self.progress.output_bytes.saturating_add(self.media_bytes),
+            None => 0,
+        };
+        let told = usize::try_from(told.saturating_sub(USUAL_ANSWER_BYTES)).unwrap_or(usize::MAX);
+        self.framing.held_bytes().saturating_add(told)
     }
 
     fn check_length(&self) -> Result<(), StreamError> {

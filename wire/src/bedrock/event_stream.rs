@@ -58,6 +58,11 @@ impl Messages {
         Ok(())
     }
 
+    /// The room that an unfinished message takes.
+    pub fn held_bytes(&self) -> usize {
+        self.unfinished.capacity()
+    }
+
     /// Whether an unfinished message is left.
     pub(crate) fn has_rest(&self) -> bool {
         !self.unfinished.is_empty()

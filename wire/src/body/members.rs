@@ -1,18 +1,18 @@
 //! The values of the members that the gateway acts on, each of one type or refused.
 
-use super::{BodyError, EXPECTED_MODEL, MAX_MODEL_BYTES, StreamOptions, inside, place};
+use super::{BodyError, EXPECTED_MODEL, StreamOptions, check_name, inside, place};
 use crate::json;
 
 pub(super) fn read_model(value: Option<&str>) -> Result<Option<String>, BodyError> {
     match value {
         None | Some("null") => Ok(None),
-        Some(value) => json::string(value)
-            .filter(|name| name.len() <= MAX_MODEL_BYTES)
-            .map(Some)
-            .ok_or(BodyError::WrongType {
+        Some(value) => {
+            let name = json::string(value).ok_or(BodyError::WrongType {
                 key: "model",
                 expected: EXPECTED_MODEL,
-            }),
+            })?;
+            check_name(name).map(Some)
+        }
     }
 }
 

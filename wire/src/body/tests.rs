@@ -331,7 +331,7 @@ fn arbitrary_body() -> impl Strategy<Value = Value> {
         prop::collection::btree_map("[a-z\\\\\"{}]{0,5}_", any_json(".{0,6}", ".{0,8}"), 0..5),
         prop::option::of(prop_oneof![
             Just(Value::Null),
-            ".{0,8}".prop_map(Value::from)
+            r"\PC{0,8}".prop_map(Value::from)
         ]),
         prop::option::of(options),
         prop::option::of(any::<u32>()),
@@ -439,4 +439,21 @@ fn a_key_in_other_capitals_is_refused() {
         assert_eq!(refused, Err(BodyError::OtherCapitals { key }), "{body}");
     }
     assert!(parse(br#"{"model":"m","models":[],"Models":[],"nn":1}"#).is_ok());
+}
+
+#[test]
+fn a_models_name_is_short_and_without_control_characters() {
+    let refused = Err(BodyError::WrongType {
+        key: "model",
+        expected: EXPECTED_MODEL,
+    });
+    let plain = || parse(b"{}").unwrap();
+    for name in ["a\nb", "\u{1b}[31m", "a\0", "\u{85}", &"m".repeat(257)] {
+        let body = serde_json::json!({ "model": name }).to_string();
+        assert_eq!(parse(body.as_bytes()), refused, "{name:?}");
+        assert_eq!(plain().with_model(name), refused);
+        assert_eq!(Head::of_form(Some(name.to_owned()), false, 1), refused);
+    }
+    let named = plain().with_model("up/é 1").unwrap();
+    assert_eq!(named.model.as_deref(), Some("up/é 1"));
 }
