@@ -28,6 +28,30 @@ fn claude_code_finds_its_gateway_awake() {
 }
 
 #[test]
+fn events_that_come_without_their_names_get_them() {
+    let upstream = Upstream::start();
+    let gateway = gateway(&upstream);
+    let delta = json!({"type": "text_delta", "text": "Hi"});
+    let events = [
+        json!({"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 1, "output_tokens": 1}}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}),
+        json!({"type": "message_stop"}),
+    ];
+    let nameless: String = events.iter().map(|it| format!("data: {it}\n\n")).collect();
+    let reply = Reply::new(200, nameless).header("content-type", "text/event-stream");
+    upstream.on_model("m", reply);
+    let mut body = question("claude/m");
+    body["stream"] = json!(true);
+    let answer = gateway.client().post("/v1/messages", &body).text();
+    for event in events {
+        let kind = event["type"].as_str().unwrap_or_default();
+        let named = format!("event: {kind}\ndata: {event}\n\n");
+        assert!(answer.contains(&named), "{kind}: {answer}");
+    }
+}
+
+#[test]
 fn all_lines_of_anthropic_beta_travel_on() {
     let upstream = Upstream::start();
     upstream.on_model("m", Reply::error(400, "x", "x"));

@@ -84,6 +84,19 @@ fn a_response_that_fails_for_its_provider_is_another_ones_to_answer() {
 }
 
 #[test]
+fn an_error_that_is_no_failed_response_has_a_status() {
+    let (upstream, other) = (Upstream::start(), Upstream::start());
+    let error = json!({"type": "error", "code": "invalid_prompt", "message": "No.", "param": null});
+    upstream.on_model("m", events(&[error]));
+    let gateway = gateway(&upstream, &other);
+    let answer = gateway
+        .client()
+        .post("/v1/responses", &responses_body("up/m"));
+    answer.assert_error(400, "invalid_prompt");
+    assert_eq!(answer.error("message"), "No.");
+}
+
+#[test]
 fn a_stream_of_responses_ends_in_order_behind_the_failure_it_tells() {
     let (upstream, other) = (Upstream::start(), Upstream::start());
     let delta = json!({"type": "response.output_text.delta", "output_index": 0, "delta": "Hi"});

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use weir_wire::chat_stream::{ChatStream, StreamRules};
 use weir_wire::errors::UpstreamError;
 use weir_wire::format::Format;
+use weir_wire::responses::is_failed_event;
 use weir_wire::stream::{Ending, Stream, StreamError};
 use weir_wire::translate;
 
@@ -291,12 +292,12 @@ impl<S: Sink> Run<'_, S> {
         self.stream_stopped(attempt, held, out, stop).await
     }
 
-    /// A held stream that ended in an error, that event included.
+    /// A held stream that ended in a failed response, that event included.
     fn as_it_came(&self, held: Option<&Opening>, out: &[Bytes]) -> Option<Bytes> {
         let Progress::Streaming(stream) = &self.tally.progress else {
             return None;
         };
-        let error = stream.raw_error()?;
+        let error = stream.raw_error().filter(|it| is_failed_event(it))?;
         let before = held?.pieces.iter().chain(out);
         let all: Vec<_> = before.chain([error]).cloned().collect();
         Some(all.concat().into())

@@ -1,6 +1,10 @@
 //! A streamed answer of any format on its way to a client of the same or of another one: bytes in, bytes out, and what
 //! they mean on the side.
 
+mod named;
+
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::chat_stream::ChatStream;
@@ -111,6 +115,8 @@ pub struct Relay {
     decoder: Box<dyn Decode>,
     /// None where client and provider speak the same format: events are relayed as they came.
     encoder: Option<Box<dyn Encode>>,
+    /// Whether events that are relayed as they came get the names they lack.
+    names_events: bool,
     progress: Progress,
     failure: Option<StreamError>,
     ending: Option<Ending>,
@@ -137,12 +143,19 @@ impl Relay {
             framing,
             decoder,
             encoder,
+            names_events: false,
             progress: Progress::default(),
             failure: None,
             ending: None,
             raw_error: None,
             media_bytes: 0,
         }
+    }
+
+    /// The same for a format whose events have names.
+    pub(crate) fn naming_events(mut self) -> Self {
+        self.names_events = self.encoder.is_none();
+        self
     }
 
     /// What the stream has told so far.
@@ -180,11 +193,13 @@ impl Relay {
             framing,
             decoder,
             encoder,
+            names_events,
             progress,
             raw_error,
             ..
         } = self;
         let fed = framing.feed(chunk.as_ref(), |frame, raw| {
+            let raw = relayed(*names_events, &frame, raw);
             take(
                 decoder,
                 encoder,
@@ -192,7 +207,7 @@ impl Relay {
                 raw_error,
                 &mut written,
                 &frame,
-                raw,
+                &raw,
             )
         });
         self.media_bytes = self.media_bytes.saturating_add(written.media_bytes);
@@ -229,6 +244,7 @@ impl Relay {
             framing,
             decoder,
             encoder,
+            names_events,
             progress,
             raw_error,
             ..
@@ -238,6 +254,7 @@ impl Relay {
         let mut is_cut = self.failure.is_some();
         if !is_over(progress) && !is_cut {
             is_cut = framing.finish(|frame, raw| {
+                let raw = relayed(*names_events, &frame, raw);
                 take(
                     decoder,
                     encoder,
@@ -245,7 +262,7 @@ impl Relay {
                     raw_error,
                     &mut written,
                     &frame,
-                    raw,
+                    &raw,
                 )
             });
         }
@@ -283,6 +300,15 @@ impl Written {
         if !self.bytes.is_empty() {
             out.push(Bytes::from(self.bytes));
         }
+    }
+}
+
+/// An event as it is relayed to a client of its format.
+fn relayed<'a>(names_events: bool, frame: &Frame<'_>, raw: &'a [u8]) -> Cow<'a, [u8]> {
+    if names_events {
+        named::named(frame, raw)
+    } else {
+        Cow::Borrowed(raw)
     }
 }
 

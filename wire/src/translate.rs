@@ -267,5 +267,9 @@ pub fn relay(provider: Format, client: Format, context: &Context) -> Relay {
         _ => Framing::sse(),
     };
     let encoder = (provider != client).then(|| encoder(client, context));
-    Relay::new(framing, decoder(provider, context), encoder)
+    let relay = Relay::new(framing, decoder(provider, context), encoder);
+    match provider {
+        Format::Anthropic | Format::Responses => relay.naming_events(),
+        _ => relay,
+    }
 }

@@ -10,7 +10,7 @@ mod thoughts;
 mod tools;
 
 pub(crate) use request::{CARRIES, read_request, write_request};
-pub use response::{failed_event, response_id};
+pub use response::{failed_event, is_failed_event, response_id};
 pub(crate) use response::{read_reply, write_reply};
 pub use stateless::{StatefulError, check_stateless};
 pub(crate) use stream::{Decoder, Encoder};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use envelope::response_id;
 pub(super) use envelope::{Envelope, Outcome, State};
-pub use failed::failed_event;
+pub use failed::{failed_event, is_failed_event};
 pub(super) use item::{
     ItemIds, ItemKind, ItemStatus, OutputItem, OutputPart, flat_annotations, flat_logprobs,
 };

@@ -7,6 +7,14 @@ use crate::neutral::Request;
 /// came before it, and this is after any of them.
 const LAST_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 
+/// Whether an event is the one by which a response says that it failed.
+pub fn is_failed_event(event: &[u8]) -> bool {
+    let data = crate::sse::data(event).unwrap_or_default();
+    let told: serde_json::Value = serde_json::from_slice(&data).unwrap_or_default();
+    told.get("type")
+        .is_some_and(|kind| kind == "response.failed")
+}
+
 /// The `response.failed` event that tells of a failure inside a stream. `response_id` is that of the stream: made by
 /// [`response_id`](super::response_id) where the stream is translated, the provider's own where it is relayed.
 pub fn failed_event(
