@@ -99,8 +99,8 @@ pub(super) fn pass_on(method: &Method, provider: Option<&str>, path: &str) -> Ro
     }
 }
 
-/// Whether a path stays where it seems to lead. A segment of dots could leave the provider's base, however often it is
-/// encoded, behind whichever slash, and with parameters behind it.
+/// Whether a path stays where it seems to lead, and takes nobody's token along. A segment of dots could leave the provider's
+/// base, however often it is encoded, behind whichever slash, and with parameters behind it.
 pub(super) fn is_plain(path: &str) -> bool {
     let steps = |path: &str| {
         let mut segments = path.split(['/', '\\']);
@@ -108,7 +108,7 @@ pub(super) fn is_plain(path: &str) -> bool {
     };
     let mut path = path.to_owned();
     for _ in 0..DECODINGS_MAX {
-        if steps(&path) {
+        if steps(&path) || weir_store::may_hold_token(&path) {
             return false;
         }
         let decoded = url::decode(&path);
@@ -137,6 +137,8 @@ mod tests {
             "/v1/files/.\\x",
             "/v1/files/..;x=1/models",
             "/v1/files/%25252525252e",
+            "/bot/sk-weir-abc/x",
+            "/bot/sk%2dweir%2dabc/x",
         ] {
             assert!(!is_plain(path), "{path}");
         }
