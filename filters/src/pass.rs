@@ -37,7 +37,7 @@ pub(crate) async fn read<C: Client>(
         Unread::Small(body) => body,
         Unread::Large(upload) => {
             return Ok(Ask {
-                upload: Some(*upload),
+                upload: Some(upload),
                 head: no_head,
                 body: Bytes::new(),
                 memory: None,

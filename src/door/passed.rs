@@ -108,9 +108,9 @@ pub(super) fn pass_on(method: &Method, provider: Option<&str>, path: &str) -> Ro
     }
 }
 
-/// Whether a path stays where it seems to lead. A segment of dots could leave the provider's base, however often it is
-/// encoded, behind whichever slash, and with parameters or space behind it; a line break or what is no text could become
-/// anything where a server decodes the path and writes it again.
+/// Whether a path stays where it seems to lead, and takes nobody's token along. A segment of dots could leave the provider's
+/// base, however often it is encoded, behind whichever slash, and with parameters or space behind it; a line break or what is
+/// no text could become anything where a server decodes the path and writes it again.
 pub(super) fn is_plain(path: &str) -> bool {
     let steps = |path: &str| {
         let mut segments = path.split(['/', '\\']);
@@ -119,7 +119,7 @@ pub(super) fn is_plain(path: &str) -> bool {
     let is_odd = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
     let mut path = path.to_owned();
     for _ in 0..DECODINGS_MAX {
-        if steps(&path) || path.contains(is_odd) {
+        if steps(&path) || path.contains(is_odd) || weir_store::may_hold_token(&path) {
             return false;
         }
         let decoded = url::decode(&path);
@@ -152,6 +152,8 @@ mod tests {
             "/v1/files/a%0d%0aX:%20y",
             "/v1/files/a%2500",
             "/v1/files/%c0%ae%c0%ae/models",
+            "/bot/sk-weir-abc/x",
+            "/bot/sk%2dweir%2dabc/x",
         ] {
             assert!(!is_plain(path), "{path}");
         }
