@@ -202,6 +202,12 @@ impl Writer<'_> {
                 self.speak(part, at, &mut spoken)?;
             }
         }
+        let has_thoughts = self.reasoning_field.is_some() && !spoken.thoughts.is_empty();
+        let had_parts = turn.iter().any(|message| !message.parts.is_empty());
+        if had_parts && !spoken.is_there && !has_thoughts {
+            // All of it was left out, and some servers refuse an assistant who says nothing.
+            return Ok(());
+        }
         let mut message = Map::new();
         message.insert("role".to_owned(), "assistant".into());
         let content = match spoken.text.is_empty() && !spoken.calls.is_empty() {
@@ -232,6 +238,7 @@ impl Writer<'_> {
         if self.is_foreign(&part.content, at)? {
             return Ok(());
         }
+        spoken.is_there |= !matches!(part.content, Content::Thinking(_));
         match &part.content {
             Content::Text(text) | Content::Refusal(text) => {
                 if std::mem::take(&mut spoken.is_new_message) {
@@ -282,6 +289,8 @@ struct Spoken {
     /// Thoughts with their proofs.
     details: Vec<Value>,
     calls: Vec<Value>,
+    /// Whether there is anything but thoughts.
+    is_there: bool,
     /// Whether the next text is of another message, and so begins on a line of its own.
     is_new_message: bool,
 }

@@ -153,6 +153,33 @@ fn a_schema_that_openai_takes_for_no_strict_one_is_not_called_so() {
 }
 
 #[test]
+fn a_turn_of_which_nothing_is_left_is_no_message() {
+    let thought = |text: &str| {
+        Part::new(Content::Thinking(Thinking {
+            text: text.to_owned(),
+            ..Thinking::default()
+        }))
+    };
+    let roles = |parts: Vec<Part>| {
+        let body = write(&of_messages(vec![
+            Message::new(Role::User, vec![Part::text("Hi")]),
+            Message::new(Role::Assistant, parts),
+        ]));
+        let messages = body["messages"].as_array().unwrap().clone();
+        messages
+            .iter()
+            .map(|it| it["role"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(roles(vec![thought("Hm.")]), ["user"]);
+    assert_eq!(
+        roles(vec![thought("Hm."), Part::text("")]),
+        ["user", "assistant"]
+    );
+    assert_eq!(roles(vec![]), ["user", "assistant"]);
+}
+
+#[test]
 fn the_targets_quirks_are_honoured() {
     let mut request = of_messages(vec![
         Message::new(
