@@ -202,7 +202,8 @@ impl Writer<'_> {
                 self.speak(part, at, &mut spoken)?;
             }
         }
-        let has_thoughts = self.reasoning_field.is_some() && !spoken.thoughts.is_empty();
+        let has_thoughts = !spoken.details.is_empty()
+            || self.target.reasoning_field.is_some() && !spoken.thoughts.is_empty();
         let had_parts = turn.iter().any(|message| !message.parts.is_empty());
         if had_parts && !spoken.is_there && !has_thoughts {
             // All of it was left out, and some servers refuse an assistant who says nothing.
