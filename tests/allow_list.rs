@@ -86,10 +86,8 @@ fn nothing_is_passed_on_whose_model_is_not_the_one_in_its_body() {
         )
         .assert_status(400);
     assert!(upstream.requests().is_empty());
-    let compact = json!({"model": "cheap", "input": "hi"});
-    client
-        .post("/v1/responses/compact", &compact)
-        .assert_status(200);
+    let job = json!({"model": "cheap", "training_file": "file-1"});
+    client.post("/v1/fine_tuning/jobs", &job).assert_status(200);
 }
 
 #[test]
