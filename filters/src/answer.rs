@@ -14,8 +14,8 @@ use weir_wire::errors::{self, UpstreamError};
 use weir_wire::retry_after;
 
 use crate::ask::{Ask, Inbound};
-use crate::attempt::{Failure, Next};
 use crate::counters::{Lease, Remaining};
+use crate::failure::{Failure, Next};
 use crate::fault::Fault;
 use crate::plan::Target;
 use crate::provider::{KeyOwner, UpstreamKey};

@@ -19,6 +19,7 @@ mod delivery;
 mod demo;
 pub mod directory;
 mod exchange;
+mod failure;
 pub mod fault;
 pub mod fit;
 pub mod gateway;

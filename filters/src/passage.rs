@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_wire::multipart::{Form, FormError, Splice};
 
-use crate::attempt::{Failure, Next, Run, Stop};
+use crate::attempt::Run;
+use crate::failure::{Failure, Next, Stop};
 use crate::fault::Fault;
 use crate::link::Sending;
 use crate::plan::Target;

@@ -4,9 +4,10 @@
 use bytes::Bytes;
 use weir_wire::overheard::{Layout, Overheard};
 
-use crate::attempt::{Run, Stop, cancelled, failed};
+use crate::attempt::Run;
 use crate::delivery::Interrupted;
 use crate::exchange::done_unless;
+use crate::failure::{Stop, cancelled, failed};
 use crate::link::Link;
 use crate::meter;
 use crate::send::Attempt;

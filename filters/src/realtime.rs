@@ -12,7 +12,8 @@ use weir_wire::url;
 
 use crate::answer;
 use crate::ask::{Admitted, Ask, Inbound};
-use crate::attempt::{Run, Stop, first_byte_limit};
+use crate::attempt::{Run, first_byte_limit};
+use crate::failure::Stop;
 use crate::link::LinkError;
 use crate::plan::Target;
 use crate::read::ReadError;

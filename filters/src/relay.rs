@@ -13,9 +13,10 @@ use weir_wire::stream::{Ending, Stream, StreamError};
 use weir_wire::translate;
 
 use crate::answer::FailedResponse;
-use crate::attempt::{Run, Stop, failed};
+use crate::attempt::Run;
 use crate::delivery::{EVENT_STREAM, Life};
 use crate::exchange::done_unless;
+use crate::failure::{Stop, failed};
 use crate::fault::Fault;
 use crate::link::{Link, LinkError};
 use crate::render::Outbound;

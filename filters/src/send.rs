@@ -8,9 +8,10 @@ use weir_wire::multipart::Splice;
 
 use crate::answer;
 use crate::ask::Inbound;
-use crate::attempt::{Failure, Next, Run, Stop};
+use crate::attempt::Run;
 use crate::credential::{CredentialError, Signing};
 use crate::demo::Demo;
+use crate::failure::{Failure, Next, Stop};
 use crate::fault::Fault;
 use crate::inject::{self, RequestHead};
 use crate::link::{Link, LinkError};

@@ -15,8 +15,8 @@ use weir_wire::realtime::{self as told, Named, Purpose};
 use weir_wire::usage::{Unit, Usage};
 
 use crate::allow;
-use crate::attempt::cancelled;
 use crate::directory::Known;
+use crate::failure::cancelled;
 use crate::gateway::Gateway;
 use crate::identify;
 use crate::realtime::Agreed;

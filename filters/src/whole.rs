@@ -8,8 +8,9 @@ use weir_wire::estimate::{self, PromptTokens};
 use weir_wire::format::Format;
 use weir_wire::translate::{self, Context, ReplyError};
 
-use crate::attempt::{Run, Stop};
+use crate::attempt::Run;
 use crate::exchange::done_unless;
+use crate::failure::Stop;
 use crate::link::Link;
 use crate::meter;
 use crate::plan::Target;
