@@ -62,6 +62,27 @@ pub(crate) struct Answer {
 }
 
 impl Adapter {
+    /// The format whose vendor this is, for its headers and to name it. Who has Cohere's or OpenAI's shape under another name
+    /// is taken for one of OpenAI's kind.
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Self::Images(_)
+            | Self::Embeddings(EmbeddingsWire::Gemini | EmbeddingsWire::VertexPredict) => {
+                Format::Gemini
+            }
+            Self::Embeddings(EmbeddingsWire::BedrockTitan | EmbeddingsWire::BedrockCohere)
+            | Self::Rerank(RerankWire::BedrockAgent) => Format::Bedrock,
+            Self::Embeddings(EmbeddingsWire::Cohere) | Self::Rerank(RerankWire::Cohere) => {
+                Format::Cohere
+            }
+            Self::Embeddings(EmbeddingsWire::Ollama) => Format::Ollama,
+            Self::Embeddings(EmbeddingsWire::Openai)
+            | Self::Rerank(RerankWire::Jina | RerankWire::Voyage | RerankWire::Vllm) => {
+                Format::Chat
+            }
+        }
+    }
+
     /// The adapter for embeddings of this target; none where the client's bytes can be relayed.
     pub(crate) fn of_embeddings(target: &Target, endpoint: Endpoint) -> Option<Self> {
         let api = match target.upstream.provider().embeddings_api(&target.model) {

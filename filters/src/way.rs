@@ -96,8 +96,7 @@ impl Way {
         match self {
             Self::Conversation { provider, .. } => provider,
             Self::Plain => endpoint.dialect(),
-            Self::Adapted(Adapter::Images(_)) => Format::Gemini,
-            Self::Adapted(_) => Format::Cohere,
+            Self::Adapted(adapter) => adapter.format(),
         }
     }
 

@@ -344,3 +344,20 @@ fn a_begun_answer_is_gone_on_with_or_refused() {
         assert!(!upstream.last_request().text().contains("Oho"), "{format}");
     }
 }
+
+#[test]
+fn what_cannot_be_embedded_is_refused_in_the_name_of_its_vendor() {
+    let upstream = Upstream::start();
+    for api in ["gemini", "cohere"] {
+        let gateway = Gateway::builder(WEIR)
+            .provider("up", &upstream)
+            .provider_setting("up", &format!("quirks: {{embeddings_api: {api}}}"))
+            .start();
+        let body = json!({"model": "up/embed", "input": [[1, 2, 3]]});
+        let answer = gateway.client().post("/v1/embeddings", &body);
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        let message = answer.error("message");
+        assert!(message.contains(&format!("`{api}`")), "{message}");
+    }
+    assert!(upstream.requests().is_empty());
+}
