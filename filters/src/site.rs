@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use pingora::upstreams::peer::{HttpPeer, Peer};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use weir_config::{BaseUrl, Timeouts, is_public};
 
 use crate::clock::Clock;
@@ -16,6 +17,8 @@ use crate::h2_turn::H2Turn;
 
 /// How long a resolved address is used before it is looked up again.
 const ADDRESS_TTL_US: i64 = 30_000_000;
+/// Names given by others that are looked up at the same time.
+static LOOKUPS_OF_OTHERS: Semaphore = Semaphore::const_new(16);
 /// How long a look-up may take.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Streams on one HTTP/2 connection to a provider before another is opened.
@@ -165,10 +168,8 @@ impl Site {
             let location = Location::Unix(path.clone());
             return Ok(vec![self.with_options(peer, location, timeouts)]);
         }
-        let looked_up = tokio::net::lookup_host((base.host.as_str(), base.port));
-        let found = tokio::time::timeout(RESOLVE_TIMEOUT, looked_up).await;
-        let found = found.map_err(|_| no_address())?;
-        let found: Vec<SocketAddr> = found.map_err(|_| no_address())?.collect();
+        let looked_up = tokio::time::timeout(RESOLVE_TIMEOUT, self.look_up());
+        let found = looked_up.await.ok().flatten().ok_or_else(no_address)?;
         if self.must_be_public
             && let Some(address) = found.iter().find(|address| !is_public(address.ip()))
         {
@@ -188,6 +189,22 @@ impl Site {
             return Err(no_address());
         }
         Ok(list)
+    }
+
+    /// Asks the system's resolver, which works on a thread of the pool for as long as it takes, whoever waits for it. The
+    /// names that others give may lead to servers that never answer, so they have a few of those threads and not all.
+    async fn look_up(&self) -> Option<Vec<SocketAddr>> {
+        let turn = match self.must_be_public {
+            true => Some(LOOKUPS_OF_OTHERS.acquire().await.ok()?),
+            false => None,
+        };
+        let (host, port) = (self.base_url.host.clone(), self.base_url.port);
+        let asking = tokio::spawn(async move {
+            let _turn = turn;
+            let found = tokio::net::lookup_host((host, port)).await;
+            found.map(Iterator::collect).ok()
+        });
+        asking.await.ok().flatten()
     }
 
     fn with_options(
