@@ -293,8 +293,11 @@ impl<S: Sink> Run<'_, S> {
         })
     }
 
-    /// An error inside a 200 is judged as if it had come with the status that it stands for.
-    pub(crate) fn reported(&self, attempt: &Attempt<'_>, error: &UpstreamError) -> Stop {
+    /// An error inside a 200 is judged as if it had come with the status that it stands for, and costs as little.
+    pub(crate) fn reported(&mut self, attempt: &Attempt<'_>, error: &UpstreamError) -> Stop {
+        if matches!(self.tally.progress, Progress::Answering) {
+            self.tally.progress = Progress::Idle;
+        }
         let said = UpstreamError {
             message: attempt.key.redact(&error.message),
             code: error.code.as_deref().map(|code| attempt.key.redact(code)),

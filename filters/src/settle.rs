@@ -219,8 +219,11 @@ impl Tally {
             },
             Progress::Streaming(stream) => {
                 let progress = stream.progress();
+                let has_output = progress.output_bytes > 0 || progress.output_events > 0;
                 match &progress.usage {
                     Some(usage) => self.used(usage),
+                    // A refusal, in the only way that is left to a provider behind its 200.
+                    None if progress.error.is_some() && !has_output => {}
                     None => {
                         let by_bytes = estimate::tokens_of_bytes(progress.output_bytes);
                         self.used_about(by_bytes.max(progress.output_events));
