@@ -16,8 +16,6 @@ pub fn body(bytes: &[u8]) {
     let Ok(head) = parse(bytes) else {
         return;
     };
-    let json: serde_json::Value =
-        serde_json::from_slice(bytes).expect("what is taken is JSON for everybody");
     let nothing = Edit {
         model: ModelEdit::Absent,
         include_usage: false,
@@ -34,7 +32,11 @@ pub fn body(bytes: &[u8]) {
     assert_eq!(again.model.as_deref(), Some("another \"model\""));
     assert!(again.include_usage);
     assert_eq!(again.max_output_tokens, head.max_output_tokens);
-    let after: serde_json::Value = serde_json::from_slice(&edited).expect("JSON for everybody");
+    // Numbers out of range and halves of characters are passed on as they are, to those who take them.
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(bytes) else {
+        return;
+    };
+    let after: serde_json::Value = serde_json::from_slice(&edited).expect("JSON as before");
     for (key, value) in json.as_object().expect("a body is an object") {
         let is_edited = [
             "model",

@@ -8,14 +8,16 @@ use crate::gemini::schema;
 use crate::neutral::{Param, Reasoning, Request, ResponseFormat};
 
 /// Parameters that are numbers in both worlds.
-const NUMBERS: [(&str, Param); 8] = [
+const NUMBERS: [(&str, Param); 5] = [
     ("temperature", Param::Temperature),
     ("topP", Param::TopP),
     ("topK", Param::TopK),
-    ("candidateCount", Param::N),
-    ("seed", Param::Seed),
     ("presencePenalty", Param::PresencePenalty),
     ("frequencyPenalty", Param::FrequencyPenalty),
+];
+/// Those of which there is a whole number.
+const COUNTS: [(&str, Param); 2] = [
+    ("candidateCount", Param::N),
     ("logprobs", Param::TopLogprobs),
 ];
 
@@ -31,6 +33,17 @@ pub(super) fn read_generation_config(
         if let Some(value) = number(&mut config, key)? {
             request.set_param(param, value);
         }
+    }
+    for (key, param) in COUNTS {
+        if let Some(count) = config.count(key)? {
+            request.set_param(param, count.into());
+        }
+    }
+    if let Some(seed) = number(&mut config, "seed")? {
+        if !(seed.is_i64() || seed.is_u64()) {
+            return Err(config.error("seed", "a whole number"));
+        }
+        request.set_param(Param::Seed, seed);
     }
     request.max_tokens = config.count("maxOutputTokens")?;
     request.stop = strings(&mut config, "stopSequences")?;

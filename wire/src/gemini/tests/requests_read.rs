@@ -361,3 +361,13 @@ fn mistakes_are_named_with_their_place() {
     );
     assert!(read_request(b"null").is_err());
 }
+
+#[test]
+fn of_what_is_counted_there_is_a_whole_number() {
+    for key in ["candidateCount", "logprobs", "seed", "maxOutputTokens"] {
+        let told = refused(json!({"contents": hello(), "generationConfig": {key: 0.25}}));
+        assert!(told.contains(&format!("generationConfig.{key}")), "{told}");
+    }
+    let seed = read(json!({"contents": hello(), "generationConfig": {"seed": -1}}));
+    assert_eq!(seed.param(Param::Seed), Some(&json!(-1)));
+}
