@@ -144,7 +144,7 @@ fn add_proofs(page: &mut String, proofs: &[&str]) {
 }
 
 fn add_fates(page: &mut String, what: &str, rows: &[(&str, tables::Fates)]) {
-    let names = tables::TARGETS.map(Format::as_str).join(" | ");
+    let names = Format::OUT.map(Format::as_str).join(" | ");
     add(
         page,
         &format!("| {what} | {names} |\n|---|{}\n", "---|".repeat(7)),

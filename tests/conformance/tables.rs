@@ -7,18 +7,7 @@ use weir_wire::translate::carries;
 
 use super::samples;
 
-/// The formats that requests are translated to: a legacy completion is only ever asked for by its own clients.
-pub const TARGETS: [Format; 7] = [
-    Format::Chat,
-    Format::Responses,
-    Format::Anthropic,
-    Format::Gemini,
-    Format::Bedrock,
-    Format::Ollama,
-    Format::Cohere,
-];
-
-/// What becomes of something on the way to each of [`TARGETS`].
+/// What becomes of something on the way to each of [`Format::OUT`].
 pub type Fates = [&'static str; 7];
 
 /// Each parameter with its fates.
@@ -29,7 +18,7 @@ pub fn params() -> Vec<(&'static str, Fates)> {
             let is_carried = carries(to).params.contains(param);
             fate(is_carried, param.class(), sample.as_ref(), to)
         };
-        (param.as_str(), TARGETS.map(fate))
+        (param.as_str(), Format::OUT.map(fate))
     };
     Param::ALL.iter().map(row).collect()
 }
@@ -42,7 +31,7 @@ pub fn content() -> Vec<(&'static str, Fates)> {
             let is_carried = carries(to).content.contains(&kind);
             fate(is_carried, kind.class(), sample.as_ref(), to)
         };
-        (kind.as_str(), TARGETS.map(fate))
+        (kind.as_str(), Format::OUT.map(fate))
     };
     ContentKind::ALL.into_iter().map(row).collect()
 }

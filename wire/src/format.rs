@@ -44,6 +44,16 @@ impl Format {
         Self::Anthropic,
         Self::Gemini,
     ];
+    /// The formats that requests are translated to: a legacy completion is only ever asked for by its own clients.
+    pub const OUT: [Self; 7] = [
+        Self::Chat,
+        Self::Responses,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::Bedrock,
+        Self::Ollama,
+        Self::Cohere,
+    ];
 
     /// The format's name in configuration and headers.
     pub fn as_str(self) -> &'static str {

@@ -13,16 +13,6 @@ use weir_wire::translate::{Context, read_reply, read_request, relay, write_reply
 
 use crate::files::{Expected, ending, folder, list, pretty, stem};
 
-const PROVIDERS: [Format; 7] = [
-    Format::Chat,
-    Format::Responses,
-    Format::Anthropic,
-    Format::Gemini,
-    Format::Bedrock,
-    Format::Ollama,
-    Format::Cohere,
-];
-
 /// The call that is answered by a provider of this format: a stream whose usage was asked for.
 fn context(from: Format) -> Context {
     let request = json!({
@@ -135,7 +125,7 @@ fn check_whole(path: &Path, from: Format, expected: &mut Expected) {
 fn replies() {
     let mut expected = Expected::under("given");
     let mut replies = 0;
-    for from in PROVIDERS {
+    for from in Format::OUT {
         for path in list(&folder("replies").join(from.as_str())) {
             match ending(&path) {
                 "json" => check_whole(&path, from, &mut expected),

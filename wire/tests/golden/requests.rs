@@ -10,16 +10,6 @@ use weir_wire::translate::{Prefill, Target, read_request, write_request};
 
 use crate::files::{Expected, folder, list, stem};
 
-const TARGETS: [Format; 7] = [
-    Format::Chat,
-    Format::Responses,
-    Format::Anthropic,
-    Format::Gemini,
-    Format::Bedrock,
-    Format::Ollama,
-    Format::Cohere,
-];
-
 /// A model of each provider's, of the kind that can do most.
 fn target(format: Format) -> Target<'static> {
     let model = match format {
@@ -61,7 +51,7 @@ fn requests() {
     for client in Format::IN {
         for path in list(&folder("requests").join(client.as_str())) {
             let request = read_request(client, &fs::read(&path).unwrap()).unwrap();
-            for to in TARGETS.into_iter().filter(|to| *to != client) {
+            for to in Format::OUT.into_iter().filter(|to| *to != client) {
                 let text = format!("{:#}\n", written(&request, to));
                 let place = format!(
                     "{client}/{}/{to}.json",
